@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: ISC
+//
+// The log: one event, one line, `key=value` (logfmt) or one JSON object. Values are escaped
+// and cut to `log_value_max` bytes, so nothing from the wire reaches a terminal or a log
+// reader raw. Secrets are never given to it. Any thread may log.
+
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace tunnel {
+
+enum class LogLevel { error, warn, info, debug };
+enum class LogFormat { logfmt, json };
+
+constexpr size_t log_value_max = 256; // bytes of a value before escaping
+
+// One `key=value`. Borrows its text for the length of the call.
+class LogField {
+public:
+    LogField(std::string_view key, std::string_view text) : key(key), text(text), is_number(false) {}
+    LogField(std::string_view key, const char *text) : LogField(key, std::string_view(text)) {}
+    LogField(std::string_view key, const std::string &text) : LogField(key, std::string_view(text)) {}
+    template <class T>
+        requires std::is_arithmetic_v<T>
+    LogField(std::string_view key, T value) : key(key), number(double(value)), is_number(true)
+    {
+    }
+
+    std::string_view key;
+    std::string_view text;
+    double number = 0; // exact for integers up to 2^53
+    bool is_number;
+};
+
+using LogFields = std::initializer_list<LogField>;
+
+struct LogSettings {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::logfmt;
+    std::string output = "stderr"; // "stderr", or a file that is appended to
+    // In front of each line: the time on a plain stderr or in a file, "<N>" (sd-daemon(3))
+    // and no time where an init system reads our stderr ($JOURNAL_STREAM or $NOTIFY_SOCKET).
+};
+
+// Throws Failure if the output cannot be opened; the old one then stays.
+void log_open(const LogSettings &settings);
+void log_reopen(); // after rotation, SIGUSR1
+void log_set_level(LogLevel level);
+bool log_wants(LogLevel level);
+
+// `event` is a few fixed words ("session open"); what varies goes into fields.
+void log_event(LogLevel level, std::string_view event, LogFields fields = {});
+
+inline void log_error(std::string_view event, LogFields fields = {})
+{
+    log_event(LogLevel::error, event, fields);
+}
+inline void log_warn(std::string_view event, LogFields fields = {})
+{
+    log_event(LogLevel::warn, event, fields);
+}
+inline void log_info(std::string_view event, LogFields fields = {})
+{
+    if (log_wants(LogLevel::info))
+        log_event(LogLevel::info, event, fields);
+}
+inline void log_debug(std::string_view event, LogFields fields = {})
+{
+    if (log_wants(LogLevel::debug))
+        log_event(LogLevel::debug, event, fields);
+}
+
+} // namespace tunnel

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: ISC
+//
+// Accepts connections on one address, in batches. Out of descriptors or memory it pauses for
+// 100 ms instead of spinning (libevent's own listener takes 64 % of a CPU there), closes the
+// first waiting connection through a reserve descriptor, and logs at most once in 10 s.
+
+#pragma once
+
+#include "net/address.h"
+#include "net/timer.h"
+
+#include <functional>
+
+namespace tunnel {
+
+class Listener {
+public:
+    using Accepted = std::function<void(Descriptor socket, const Address &peer)>; // non-blocking, TCP_NODELAY
+
+    // Binds and listens at once; with `share` also SO_REUSEPORT, so that each worker can have
+    // one of its own. ":80" binds both families, or IPv4 alone where there is no IPv6.
+    // Throws Failure (exit_unavailable, or exit_no_permission) naming address and reason.
+    Listener(Loop &loop, const Address &address, bool share, Accepted accepted);
+    ~Listener();
+
+    void stop(); // closes the port; nothing is accepted any more
+    const Address &address() const { return address_; } // with the port that the kernel picked for 0
+
+private:
+    static void on_event(evutil_socket_t, short, void *self) noexcept;
+    void accept_some();
+    void pause(int error);
+
+    Loop &loop_;
+    Accepted accepted_;
+    Address address_;
+    Descriptor socket_;
+    Descriptor reserve_;
+    EventPtr event_;
+    Timer resume_;
+    Micros last_logged_ = 0;
+};
+
+} // namespace tunnel

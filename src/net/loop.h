@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: ISC
+//
+// One event loop, run by one thread. A turn of it: wait, run what became ready, run what was
+// posted, send what was put (flush), run the tasks of the turn's end (a link gathers all
+// frames of the turn into one write), free the retired.
+//
+// Created without libevent's locks: post() and stop() are the only ways in from elsewhere.
+
+#pragma once
+
+#include "base/clock.h"
+#include "net/handles.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace tunnel {
+
+class Connection;
+
+class Loop {
+public:
+    // Work for the end of this turn. Queued at most once; destroying it takes it back.
+    class Task {
+    public:
+        Task() = default;
+        Task(const Task &) = delete;
+        Task &operator=(const Task &) = delete;
+        virtual void on_turn_end() noexcept = 0;
+
+    protected:
+        ~Task();
+
+    private:
+        friend class Loop;
+        Loop *queued_in_ = nullptr;
+        size_t place_ = 0; // in the loop's list
+    };
+
+    Loop();
+    ~Loop();
+    Loop(const Loop &) = delete;
+    Loop &operator=(const Loop &) = delete;
+
+    void run();  // until stop()
+    void stop(); // any thread
+
+    // Any thread. Runs `work` on the loop's thread, in order.
+    void post(std::function<void()> work);
+
+    // Frees `object` once the callback in progress has returned, so that an object may end
+    // its own life from inside its own callback. The loop's thread only.
+    template <class T> void retire(std::unique_ptr<T> object)
+    {
+        if (object)
+            retire_shared(std::shared_ptr<void>(std::move(object)));
+    }
+
+    // Runs `task` at the end of this turn; called from on_turn_end itself, of the next one,
+    // which then does not wait.
+    void schedule(Task &task);
+
+    // The time of this turn, read at most once in it.
+    Micros now();
+
+    // Memory that lasts until the next flush(); for bytes about to be put() on a Connection.
+    uint8_t *borrow(size_t size);
+
+    // Sends what Connections were given by put() since the last flush. Whoever lets go of
+    // borrowed memory earlier than the turn's end calls it before.
+    void flush();
+
+    // Scratch of this loop for one callback at a time; the contents do not survive it.
+    // read_scratch: plain bytes (256 KiB); cipher_in: TLS records just received (128 KiB).
+    static constexpr size_t read_scratch_size = 256 * 1024;
+    static constexpr size_t cipher_in_size = 128 * 1024;
+    uint8_t *read_scratch() { return read_scratch_.get(); }
+    uint8_t *cipher_in() { return cipher_in_.get(); }
+    std::vector<uint8_t> &cipher_out() { return cipher_out_; } // sent before anybody else uses it
+
+    event_base *base() { return base_.get(); }
+    bool in_loop_thread() const;
+
+private:
+    friend class Connection;
+    void wants_flush(Connection &connection); // queued once, see Connection
+    void forget_flush(Connection &connection);
+    void retire_shared(std::shared_ptr<void> object);
+    // The rest is the implementation's.
+    struct Posted;
+    EventBasePtr base_;
+    std::unique_ptr<Posted> posted_;
+    std::vector<Task *> tasks_;
+    std::vector<Connection *> to_flush_;
+    std::vector<std::shared_ptr<void>> retired_;
+    std::unique_ptr<uint8_t[]> read_scratch_;
+    std::unique_ptr<uint8_t[]> cipher_in_;
+    std::vector<uint8_t> cipher_out_;
+    struct Arena;
+    std::unique_ptr<Arena> arena_;
+    Micros now_ = 0; // 0: not read in this turn
+    bool stopping_ = false;
+};
+
+} // namespace tunnel
