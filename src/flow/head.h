@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+//
+// Writes a message head: start line, then fields, copied, left out or added. One allocation
+// of the size it may need at most; the result lives until the loop's next flush.
+
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <tunnel/http1.h>
+
+namespace tunnel {
+
+class Loop;
+
+inline std::string_view text_of(tn_slice slice)
+{
+    return {reinterpret_cast<const char *>(slice.data), slice.len};
+}
+
+class HeadWriter {
+public:
+    HeadWriter(Loop &loop, size_t room); // more than `room` is never written
+
+    HeadWriter &add(std::string_view text);
+    HeadWriter &add(tn_slice slice) { return add(text_of(slice)); }
+    HeadWriter &number(uint64_t value);
+    HeadWriter &field(std::string_view name, std::string_view value);
+    HeadWriter &field(const tn_http1_field &field); // as it came, without odd white space
+    HeadWriter &end() { return add("\r\n"); }
+
+    std::span<const uint8_t> bytes() const { return {start_, size_}; }
+
+private:
+    uint8_t *start_;
+    size_t size_ = 0;
+    size_t room_;
+};
+
+} // namespace tunnel
