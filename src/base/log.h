@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace tunnel {
 
@@ -21,14 +22,17 @@ constexpr size_t log_value_max = 256; // bytes of a value before escaping
 // One `key=value`. Borrows its text for the length of the call.
 class LogField {
 public:
-    LogField(std::string_view key, std::string_view text) : key(key), text(text), is_number(false) {}
-    LogField(std::string_view key, const char *text) : LogField(key, std::string_view(text)) {}
-    LogField(std::string_view key, const std::string &text) : LogField(key, std::string_view(text)) {}
+    LogField(std::string_view name, std::string_view value)
+        : key(name), text(value), is_number(false)
+    {}
+    LogField(std::string_view name, const char *value) : LogField(name, std::string_view(value)) {}
+    LogField(std::string_view name, const std::string &value)
+        : LogField(name, std::string_view(value))
+    {}
     template <class T>
-        requires std::is_arithmetic_v<T>
-    LogField(std::string_view key, T value) : key(key), number(double(value)), is_number(true)
-    {
-    }
+    requires std::is_arithmetic_v<T> LogField(std::string_view name, T value)
+        : key(name), number(double(value)), is_number(true)
+    {}
 
     std::string_view key;
     std::string_view text;

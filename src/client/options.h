@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: ISC
+//
+// Every key of tunnel.yaml, where the file is looked for, and where the token comes from.
+// Read once in main(), then constant.
+
+#pragma once
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/option.h"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tunnel {
+
+enum class TunnelProtocol { http };
+
+struct TunnelSettings {
+    std::string name;      // default: the subdomain; unique in one file
+    std::string subdomain; // lower case; empty: the server picks one
+    uint64_t local_port;
+    std::string local_host;
+    TunnelProtocol protocol;
+};
+
+struct ClientSettings {
+    std::string server_addr; // "host:port" or "tcp://host:port" (no TLS, loopback only)
+    std::string token;       // complete after load_client_settings(): from wherever it came
+    std::string token_file;
+    std::string client_id;
+    std::string subdomain;  // what `tunnel http` asks for
+    std::string tls_verify; // "system", "off", or the path of a CA file
+    std::string tls_pin;    // "" or "sha256:<64 hex>"
+    std::vector<TunnelSettings> tunnels;
+
+    bool reconnect_enabled;
+    Micros reconnect_initial_delay;
+    Micros reconnect_max_delay;
+    double reconnect_multiplier;
+    uint64_t reconnect_max_attempts; // 0: for ever
+
+    uint64_t pool_max_idle;
+    uint64_t pool_max_open;
+    Micros pool_max_lifetime;
+    Micros pool_idle_timeout;
+    Micros pool_dial_timeout;
+
+    Micros handshake_timeout;
+    Micros drain_timeout;
+    Micros relay_idle_timeout;
+    Micros write_timeout;
+    Micros ping_interval;
+    Micros ping_timeout;
+    Micros user_timeout;
+
+    uint64_t max_streams; // visits open at once
+    uint64_t session_memory;
+
+    LogLevel log_level;
+    LogFormat log_format;
+    std::string log_output;
+
+    LogSettings log() const { return {log_level, log_format, log_output}; }
+
+    struct Server {
+        std::string host;
+        uint16_t port;
+        bool tls;
+    };
+    Server server() const; // server_addr in its parts
+};
+
+// The flags that are rows of the table (--server, --subdomain, --token …) and the rows
+// themselves, for parse_command_line() and help.
+std::span<const Option> client_options();
+
+// Reads the configuration for a command line: the file (the flag "config", else
+// $TUNNEL_CONFIG, else the first of client_config_places() that exists; none is fine), the
+// environment, the flags; then the token from token_file or the credentials file if nothing
+// gave one. Throws Failure: exit_usage, exit_no_input, or exit_config with file:line:column.
+struct ClientConfig {
+    ClientSettings settings;
+    std::string config_file; // empty: none was found
+};
+ClientConfig load_client_config(const CommandLine &line);
+
+std::vector<std::string> client_config_places(); // in the order of the search
+std::string client_credentials_file();           // token alone, 0600
+
+// Whether there is enough to dial: a server and a token. Throws Failure (exit_config) that
+// says how to give what is missing.
+void require_server_and_token(const ClientSettings &settings);
+
+std::string client_dump(const ClientSettings &settings); // YAML that reads back
+std::string client_default_config();
+
+} // namespace tunnel
