@@ -3,11 +3,16 @@
 // The log: one event, one line, `key=value` (logfmt) or one JSON object. Values are escaped
 // and cut to `log_value_max` bytes, so nothing from the wire reaches a terminal or a log
 // reader raw. Secrets are never given to it. Any thread may log.
+//
+// A line is one write(2) and never waits: what a full disk or a stalled reader does not take
+// is dropped and counted. Of one event at most `log_rate` lines pass in a second; the rest are
+// counted in one line "suppressed".
 
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -18,6 +23,7 @@ enum class LogLevel { error, warn, info, debug };
 enum class LogFormat { logfmt, json };
 
 constexpr size_t log_value_max = 256; // bytes of a value before escaping
+constexpr unsigned log_rate = 100;    // lines of one event in a second
 
 // One `key=value`. Borrows its text for the length of the call.
 class LogField {
@@ -45,7 +51,8 @@ using LogFields = std::initializer_list<LogField>;
 struct LogSettings {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::logfmt;
-    std::string output = "stderr"; // "stderr", or a file that is appended to
+    std::string output = "stderr";  // "stderr", or a file that is appended to
+    std::string access_log = "off"; // log_access(): "" into the log, "off", or a file of its own
     // In front of each line: the time on a plain stderr or in a file, "<N>" (sd-daemon(3))
     // and no time where an init system reads our stderr ($JOURNAL_STREAM or $NOTIFY_SOCKET).
 };
@@ -58,6 +65,16 @@ bool log_wants(LogLevel level);
 
 // `event` is a few fixed words ("session open"); what varies goes into fields.
 void log_event(LogLevel level, std::string_view event, LogFields fields = {});
+void log_event_list(LogLevel level, std::string_view event, std::span<const LogField> fields);
+
+// The access log. A file of its own takes every line; in the log the rate applies.
+bool log_wants_access();
+void log_access(std::string_view event, LogFields fields);
+
+// Writes the counts of suppressed lines that are due; else they wait for the next event. Call
+// it once in a while and at the end.
+void log_flush();
+uint64_t log_lost(); // lines suppressed or dropped since the start
 
 inline void log_error(std::string_view event, LogFields fields = {})
 {
