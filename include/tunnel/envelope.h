@@ -1,51 +1,63 @@
 /* SPDX-License-Identifier: ISC */
-/* tunnel/envelope.h - length-prefixed JSON envelopes: 4-byte big-endian length, then that
- * many bytes (1..max, max <= 65536) of UTF-8 JSON. Framing only: whether the
- * bytes are valid JSON is the JSON parser's business. Independent of tunnel/mux.h.  */
+/*
+ * What control messages travel in: u32 big-endian length (1..65536), then that many bytes
+ * (tunnel-protocol(7), "Control messages"). Framing only: the bytes are tunnel/control.h's business.
+ */
 #ifndef TUNNEL_ENVELOPE_H
 #define TUNNEL_ENVELOPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <tunnel/error.h>
+#include <tunnel/slice.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define TN_ENVELOPE_PREFIX_LEN 4u
-#define TN_ENVELOPE_MAX        65536u   /* inclusive, as AnyHost's codec has it      */
+#define TN_ENVELOPE_PREFIX 4u  /* bytes of the length */
+#define TN_ENVELOPE_MAX 65536u /* bytes of a message, without the length */
 
-typedef enum tn_envelope_err {
-    TN_ENVELOPE_OK        =  0,
-    TN_ENVELOPE_MESSAGE   =  1,  /* *msg / *msg_len hold one whole message           */
-    TN_ENVELOPE_E_EMPTY   = -1,  /* length 0                                         */
-    TN_ENVELOPE_E_TOO_BIG = -2,  /* length above the decoder's max                   */
-    TN_ENVELOPE_E_INVAL   = -3   /* bad argument, or decoder already failed          */
-} tn_envelope_err;
+typedef enum tn_envelope_piece {
+    TN_ENVELOPE_MORE = 0, /* all input used, no message is complete */
+    TN_ENVELOPE_MESSAGE   /* `message`: one whole message */
+} tn_envelope_piece;
 
-/* Plain struct, no allocation, no destructor. Fields are private. */
 typedef struct tn_envelope_decoder {
-    uint8_t *buf;        /* caller's, `max` bytes; used only for messages that
-                            arrive in pieces                                  */
-    uint32_t max, need, have;
-    uint8_t  prefix[TN_ENVELOPE_PREFIX_LEN], prefix_have, failed;
+    /* private */
+    uint8_t prefix[TN_ENVELOPE_PREFIX];
+    uint8_t prefix_size;
+    bool delivered;    /* the last call gave the message that `held` holds */
+    int failure;       /* tn_error, once there was one */
+    uint32_t max;      /* bytes of a message */
+    uint32_t size;     /* bytes of the message in progress */
+    uint32_t received; /* of them, in `held` */
+    uint32_t capacity; /* of `held`: grows with what arrived, never by what was announced */
+    uint8_t *held;     /* a message that comes in pieces; else NULL */
 } tn_envelope_decoder;
 
-/* `buf` must hold `max` bytes and outlive the decoder. max 1..TN_ENVELOPE_MAX. */
-tn_envelope_err tn_envelope_decoder_init(tn_envelope_decoder *d, uint8_t *buf, uint32_t max);
-/* Feed bytes; the pair (data, len) advances past what was used.
- * TN_ENVELOPE_MESSAGE: one message is ready (in place in the input when it was
- * contiguous, else in buf; valid until the next call or until the input memory
- * is reused); call again with the rest. TN_ENVELOPE_OK: all input used, need more.
- * <0: fatal, close the stream. */
-tn_envelope_err tn_envelope_decode(tn_envelope_decoder *d, const uint8_t **data, size_t *len,
-                     const uint8_t **msg, size_t *msg_len);
-/* 1 if the decoder is between messages (a clean place for end of stream). */
-int      tn_envelope_decoder_idle(const tn_envelope_decoder *d);
-/* Write the prefix for a message of `len` bytes. */
-tn_envelope_err tn_envelope_encode_prefix(size_t len, uint8_t out[TN_ENVELOPE_PREFIX_LEN]);
+/* Starts between two messages, which may have up to `max` bytes (1..TN_ENVELOPE_MAX). Nothing is allocated. */
+TN_API void tn_envelope_decoder_init(tn_envelope_decoder *decoder, uint32_t max);
+TN_API void tn_envelope_decoder_free(tn_envelope_decoder *decoder); /* wipes; idempotent */
+
+/*
+ * Reads on until a message is complete; advances `in` past what was used. `*message` is in place if the
+ * message came in one piece, else in the decoder, and valid until the next call.
+ *
+ * Returns a tn_envelope_piece, TN_ERR_PROTOCOL (length 0), TN_ERR_LIMIT (length above `max`; from the
+ * length alone) or TN_ERR_NOMEM. After an error, the same again.
+ */
+TN_API int tn_envelope_next(tn_envelope_decoder *decoder, tn_slice *in, tn_slice *message);
+
+/* Between two messages: a clean place for the stream to end. */
+TN_API bool tn_envelope_decoder_idle(const tn_envelope_decoder *decoder);
+
+/* Writes the length of a message of `size` bytes. TN_OK, or TN_ERR_LIMIT if it has none or too many. */
+TN_API tn_error tn_envelope_encode_prefix(size_t size, uint8_t out[TN_ENVELOPE_PREFIX]);
 
 #ifdef __cplusplus
 }
 #endif
-#endif /* TUNNEL_ENVELOPE_H */
+#endif
