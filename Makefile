@@ -8,9 +8,21 @@
 MAKEFLAGS += -r
 all:
 
-UNCONFIGURED = clean distclean help format
+UNCONFIGURED = clean distclean help format check check-asan check-ubsan check-tsan
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
+endif
+
+# Where tests/need unpacked what a user without root may not install.
+ROOT := $(wildcard build/sysroot/usr)
+ifneq ($(ROOT),)
+ARCH := $(shell $(or $(CC),cc) -print-multiarch)
+export PATH := $(PATH):$(CURDIR)/$(ROOT)/bin:$(CURDIR)/$(ROOT)/sbin
+export PKG_CONFIG_PATH := $(CURDIR)/$(ROOT)/lib/$(ARCH)/pkgconfig
+export PYTHONPATH := $(CURDIR)/$(ROOT)/lib/python3/dist-packages
+export LD_LIBRARY_PATH := $(CURDIR)/$(ROOT)/lib/$(ARCH)
+ROOT_CPP = -I$(ROOT)/include -I$(ROOT)/include/$(ARCH)
+ROOT_LD = -L$(ROOT)/lib/$(ARCH) -Wl,-rpath,'$(LD_LIBRARY_PATH)'
 endif
 
 V ?= 0
@@ -28,12 +40,12 @@ WARN = -Wall -Wextra -Wformat=2 -Wshadow -Wvla
 FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPP_ALL = -D_GNU_SOURCE $(FORTIFY) -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"' \
-	-Iinclude $(CPPFLAGS)
+	-Iinclude $(CPPFLAGS) $(ROOT_CPP)
 LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CXX_ALL = -std=c++20 $(CXXFLAGS) $(WARN) $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CORE_ONLY = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden
-LINK = $(LDFLAGS) $(SANITIZE) -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
+LINK = $(LDFLAGS) $(ROOT_LD) $(SANITIZE) -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LINK_PROGRAM = $(LINK) -fPIE -pie
 # libevent_openssl asks for the whole of libevent too, evhttp included: no.
 LIBS = $(filter-out -levent,$(LIBEVENT_LIBS)) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
@@ -140,11 +152,11 @@ RUN = tests/run --build $(B) $(if $(SAN),--slow)
 SHAPE := $(sort $(wildcard tests/shape/*.sh))
 DOCS := $(sort $(wildcard tests/docs/*.sh tests/docs/*_test.py))
 E2E := $(sort $(wildcard tests/integration/*_test.py tests/interop/*_test.py tests/interop/*_test.sh tests/soak/*_test.py))
-check: check-needs
-	$(q)$(MAKE) --no-print-directory all tests
-	$(q)$(RUN) $(SHAPE) $(DOCS) $(TESTS) $(E2E)
-check-needs:
+check:
 	$(q)tests/need build check
+	$(q)$(MAKE) --no-print-directory check-all
+check-all: all tests
+	$(q)$(RUN) $(SHAPE) $(DOCS) $(TESTS) $(E2E)
 check-unit: all $(UNIT)
 	$(q)$(RUN) $(UNIT)
 check-parts: all $(PARTS)
@@ -160,11 +172,11 @@ check-docs: all
 check-code: all tests
 	$(q)$(RUN) $(TESTS)
 check-asan:
-	$(q)$(MAKE) B=build/asan SAN=address,undefined check
+	$(q)$(MAKE) --no-print-directory B=build/asan SAN=address,undefined check
 check-ubsan:
-	$(q)$(MAKE) B=build/ubsan SAN=undefined check
+	$(q)$(MAKE) --no-print-directory B=build/ubsan SAN=undefined check
 check-tsan:
-	$(q)$(MAKE) B=build/tsan SAN=thread check
+	$(q)$(MAKE) --no-print-directory B=build/tsan SAN=thread check
 bench: all $(BENCH)
 	$(q)for b in $(BENCH); do "./$$b" || exit 1; done
 # Needs clang and its runtime; TIME is seconds for each target.
@@ -203,10 +215,13 @@ uninstall:
 	rm -rf "$(DESTDIR)$(includedir)/tunnel" "$(DESTDIR)$(docdir)"
 	for f in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}"; done
 
-# The same commit gives the same tarball, byte for byte.
+# From a clone. The same commit gives the same tarball, byte for byte; it needs no autoconf to build.
 DIST = tunnel-$(VERSION)
 dist: configure include/config.h.in
-	$(q)m4/dist $(DIST) && echo $(DIST).tar.gz
+	$(q)(git ls-files; printf '%s\n' $^) | tar -c --format=gnu --files-from=- --sort=name --owner=0 --group=0 \
+		--numeric-owner --mode=u+rw,go=u-w --mtime=@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
+		--transform='s|^|$(DIST)/|' | gzip -9n > $(DIST).tar.gz
+	@echo $(DIST).tar.gz
 
 clean:
 	rm -rf $(B)
@@ -222,6 +237,7 @@ help:
 # help: make [all]        the programs and the library, in build/ (another directory: B=DIR)
 # help: make check        every test; installs what the tests need (as root, or with sudo)
 # help:   check-unit check-parts check-fuzz check-e2e check-shape check-docs   one kind of test
+# help:   check-code          unit, parts and fuzz corpus: what needs no other program
 # help:   check-asan check-ubsan check-tsan   every test on a sanitizer build of its own
 # help: make bench        one line for each benchmark
 # help: make fuzz         libFuzzer on every decoder, TIME=60 seconds each (needs clang)
@@ -241,6 +257,6 @@ config.mk: configure config.mk.in include/config.h.in
 	$(q)$(lock) 'if $(call stale,$^); then if [ -x config.status ]; then ./config.status --recheck && ./config.status; \
 		else ./configure -q $(CONFIGURE_ARGS); fi && touch $@; fi'
 
-.PHONY: all tests check check-needs check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
+.PHONY: all tests check check-all check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
 	check-asan check-ubsan check-tsan bench fuzz fuzz-run install uninstall dist clean distclean format opts help
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*/*.d)
