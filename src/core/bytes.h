@@ -8,10 +8,7 @@
 
 namespace tunnel {
 
-inline uint16_t get_be16(const uint8_t *in)
-{
-    return static_cast<uint16_t>(in[0] << 8 | in[1]);
-}
+inline uint16_t get_be16(const uint8_t *in) { return static_cast<uint16_t>(in[0] << 8 | in[1]); }
 
 inline uint32_t get_be32(const uint8_t *in)
 {

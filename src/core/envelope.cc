@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 //
-// The length in front of a control message. A message that arrives whole is handed on in place; only
-// one that comes in pieces is copied, into memory that grows with the bytes that are really there.
+// The length in front of a control message. A message that arrives whole is handed on in place;
+// only one that comes in pieces is copied, into memory that grows with the bytes that are really
+// there.
 
 #include <tunnel/envelope.h>
 
@@ -90,10 +91,7 @@ void tn_envelope_decoder_init(tn_envelope_decoder *decoder, uint32_t max)
     decoder->max = std::min(max, TN_ENVELOPE_MAX);
 }
 
-void tn_envelope_decoder_free(tn_envelope_decoder *decoder)
-{
-    forget_message(*decoder);
-}
+void tn_envelope_decoder_free(tn_envelope_decoder *decoder) { forget_message(*decoder); }
 
 int tn_envelope_next(tn_envelope_decoder *decoder, tn_slice *in, tn_slice *message)
 {
