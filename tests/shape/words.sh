@@ -37,6 +37,6 @@ never 'registry' directory
 never 'shard|reactor' worker
 
 # Nothing that is committed waits for a later hand, and every source says its licence.
-complain "$(grep -nE '(TODO|FIXME|XXX)\b' -r src include man etc Makefile configure.ac 2>/dev/null)"
+complain "$(grep -nE '\b(TODO|FIXME|XXX)\b' -r src include man etc Makefile configure.ac 2>/dev/null)"
 complain "$(sources | xargs grep -L 'SPDX-License-Identifier: ISC' | sed 's/$/: no SPDX line/')"
 exit $status
