@@ -33,6 +33,9 @@ public:
 
 private:
     struct Block;
+    void add_block(size_t wanted);
+    void drop_first();
+
     Block *first_ = nullptr;
     Block *last_ = nullptr;
     size_t size_ = 0;

@@ -53,7 +53,7 @@ struct LogSettings {
     LogFormat format = LogFormat::logfmt;
     std::string output = "stderr";  // "stderr", or a file that is appended to
     std::string access_log = "off"; // log_access(): "" into the log, "off", or a file of its own
-    // In front of each line: the time on a plain stderr or in a file, "<N>" (sd-daemon(3))
+    // In front of each line of the log: the time on a plain stderr or in a file, "<N>" (sd-daemon(3))
     // and no time where an init system reads our stderr ($JOURNAL_STREAM or $NOTIFY_SOCKET).
 };
 

@@ -3,7 +3,7 @@
 // One table for each program is the whole truth about its configuration: a row is a key with
 // its place in the Settings struct, its default, its unit and its sentence. The YAML reader,
 // the environment, the command line, --help, the dump and a test that compares samples and
-// manuals with the code all read it.
+// manuals with the code all read it. Used while starting: what is wrong is thrown.
 
 #pragma once
 
@@ -15,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace tunnel {
@@ -61,13 +60,14 @@ struct OptionExtras {
     const char *argument = "VALUE";    // the flag's argument in --help
     const char *environment = nullptr; // variable
     OptionCheck check = nullptr;       // of a text, or of each text in a list
-    bool positive = false;             // 0 is refused
+    uint64_t min = 0;                  // of a count, a size (bytes) or a duration (microseconds)
+    uint64_t max = UINT64_MAX;
 };
 
 struct Option {
     const char *key; // "timeouts.handshake_timeout"
     OptionField field;
-    const char *initial; // the default, as it is written in the file
+    const char *initial; // the default, as it is written in the file; nullptr: must be given
     const char *help;    // one sentence
     OptionExtras extras = {};
 };
@@ -122,28 +122,9 @@ template <auto m, auto &table>
 constexpr OptionField items = {OptionKind::items, at<m>, {}, &ItemsOf<m, table>::ops};
 } // namespace row
 
-// A flag that is no setting: "-t, --check".
-struct Flag {
-    char letter;          // 0: none
-    const char *name;     // long
-    const char *argument; // nullptr: takes none
-    const char *help;
-};
-
-// A command line, taken apart but not yet applied.
-struct CommandLine {
-    std::map<std::string, std::string> flags; // long name of a Flag -> argument or ""
-    std::vector<std::pair<std::string, std::string>> settings; // key -> value, in order
-    std::vector<std::string> arguments;                        // what is no flag
-
-    bool has(const std::string &flag) const { return flags.count(flag) != 0; }
-};
-
-// Takes `argv[1..argc)` apart by the rows that have a flag, by `flags`, and "--set
-// KEY=VALUE". Flags and arguments may come in any order; "--" ends the flags. The argument of
-// a secret is overwritten in argv once it is read. Throws Failure (exit_usage).
-CommandLine parse_command_line(int argc, char **argv, std::span<const Option> table,
-                               std::span<const Flag> flags);
+struct CommandLine;
+struct YamlEntry;
+struct YamlNode;
 
 // Fills one Settings struct from its table. What is applied later wins.
 class OptionReader {
@@ -151,8 +132,9 @@ public:
     // Gives every member its default.
     OptionReader(std::span<const Option> table, void *settings);
 
-    // All of these throw Failure: exit_config with the place, the key, and the nearest key
-    // where one is unknown; load_file also exit_no_input if there is no such file.
+    // Each of these throws one Failure for all that is wrong, a line for each: the place, the
+    // key, what was expected, and the nearest key where one is unknown. load_file throws also
+    // where load_yaml() does.
     void load_file(const std::string &path);
     void load_text(const std::string &name, const std::string &yaml);
     void load_environment(); // a secret is wiped from the environment once it is read
@@ -160,26 +142,36 @@ public:
     // `value` as in the file; lists also as "a,b". `place` is named in failures: "--domain".
     void set(const std::string &key, const std::string &value, const std::string &place);
 
-    // Whether something other than the default gave `key` its value.
-    bool was_set(const std::string &key) const { return places_.count(key) != 0; }
-    // Throws the Failure of a key's value: "<place>: <key>: <sentence>". An item's key is
+    // Whether something other than the default gave `key` its value; an item's key is
     // "tunnels[2].local_port".
+    bool was_set(const std::string &key) const { return places_.count(key) != 0; }
+    // Throws the Failure of a key's value: "<place>: <key>: <sentence>", exit_usage if it came
+    // from the command line.
     [[noreturn]] void fail(const std::string &key, const std::string &sentence) const;
 
 private:
+    struct Scope; // a table, its struct, and the keys above them
+
+    void read_mapping(const Scope &scope, const std::string &section, const YamlNode &mapping);
+    void read_entry(const Scope &scope, const std::string &section, const YamlEntry &entry);
+    void read_value(const Scope &scope, const Option &option, const YamlNode &node);
+    void read_items(const Scope &scope, const Option &option, const YamlNode &node);
+    void complain(const YamlNode &node, const std::string &sentence);
+    void throw_complaints();
+    Scope root() const;
+
     std::span<const Option> table_;
     void *settings_;
     std::map<std::string, std::string> places_; // key -> "file:line:column", "$NAME", "--flag"
+    std::string source_;                        // the file that is being read
+    std::string complaints_;
 };
 
 // `settings` as YAML, each key once, in the table's order: what is in force. Secrets are
-// written as "********", which nothing accepts as a secret.
+// hidden, in a form that is refused when it is read back.
 std::string dump_options(std::span<const Option> table, const void *settings);
 
-// The same with every key at its default and its sentence as a comment.
-std::string default_config(std::span<const Option> table);
-
-// The help lines of the flags, in the order given, then those of the table's rows.
-std::string flags_help(std::span<const Flag> flags, std::span<const Option> table);
+// The same with every key at its default and its sentence as a comment, `head` in front.
+std::string default_config(std::span<const Option> table, const std::string &head);
 
 } // namespace tunnel

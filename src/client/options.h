@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/command_line.h"
 #include "base/log.h"
-#include "base/option.h"
 
 #include <optional>
 #include <span>

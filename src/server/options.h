@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/option.h"
 
 #include <string>
 #include <vector>
@@ -74,7 +73,7 @@ struct ServerSettings {
     std::string log_output; // "stderr" or a file
     std::string access_log; // "": into the log, "off", or a file
 
-    LogSettings log() const { return {log_level, log_format, log_output}; }
+    LogSettings log() const { return {log_level, log_format, log_output, access_log}; }
 };
 
 // What the command line asks for.
@@ -83,7 +82,7 @@ enum class ServerAction { run, check, dump, print_default_config, version, help 
 struct ServerCommand {
     ServerAction action = ServerAction::run;
     std::string config_file; // where the settings came from
-    ServerSettings settings; // set for run, check and dump
+    ServerSettings settings = {}; // filled for run, check and dump
 };
 
 // Reads the command line, the file (default /etc/tunneld.yaml), the environment: flags win
