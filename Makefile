@@ -39,8 +39,7 @@ LIB = libtunnel
 WARN = -Wall -Wextra -Wformat=2 -Wshadow -Wvla
 FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPP_ALL = -D_GNU_SOURCE $(FORTIFY) -DSYSCONFDIR='"$(sysconfdir)"' -DLOCALSTATEDIR='"$(localstatedir)"' \
-	-Iinclude $(CPPFLAGS) $(ROOT_CPP)
+CPP_ALL = -D_GNU_SOURCE $(FORTIFY) -Iinclude $(CPPFLAGS) $(ROOT_CPP)
 LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CXX_ALL = -std=c++20 $(CXXFLAGS) $(WARN) $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
