@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
-// The short answer we give ourselves when there is no other: HTML for people, JSON for programs, each naming
-// a stable code that the manual explains.
+// The short answer we give ourselves when there is no other: HTML for people, JSON for programs,
+// each naming a stable code that the manual explains.
 
 #pragma once
 
@@ -18,14 +18,13 @@ struct ErrorPage {
     unsigned retry_after = 0;  // seconds; 0: no Retry-After
 };
 
-// Whether the request prefers JSON: its Accept field names application/json before text/html, or
-// any +json; no Accept or */* gets HTML only if it also accepts text/html, else plain JSON.
+// Whether the request's Accept field asks for JSON and not for HTML.
 bool prefers_json(const tn_http1_head &request);
 
 const char *status_phrase(uint16_t status);
 
-// A complete response: head (Content-Length, Cache-Control: no-store, Connection: close unless `keep_alive`) and, unless
-// `to_head`, the body.
+// A complete response: head (Content-Length, Cache-Control: no-store, Connection: close unless
+// `keep_alive`) and, unless `to_head`, the body.
 std::string error_response(const ErrorPage &page, bool json, bool keep_alive, bool to_head);
 
 } // namespace tunnel

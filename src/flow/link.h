@@ -27,7 +27,7 @@ public:
         virtual void on_link_open() noexcept {} // TLS is up; without TLS: in the first turn
         // The peer opened a stream (its ACK is queued). Set its owner, or drop it: that resets it.
         virtual void on_link_stream(std::unique_ptr<Stream> stream) noexcept = 0;
-        virtual void on_link_goaway() noexcept {}  // the peer takes no new streams; the rest goes on
+        virtual void on_link_goaway() noexcept {} // the peer takes no new streams; the rest goes on
         virtual void on_link_drained() noexcept {} // after drain(): no stream is left
         // It is over, every stream has been told. `reason` is a few words for log and user.
         virtual void on_link_closed(const std::string &reason) noexcept = 0;
@@ -84,7 +84,9 @@ private:
     void report(const tn_mux_event &event);
     void accept(const tn_mux_event &event);
     void write_out();
+    void write_replies();
     void tell_pulled();
+    void wake(); // something may have to be sent
     void lose(const std::string &reason);
     void arm_timer();
 

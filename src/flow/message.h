@@ -63,6 +63,7 @@ private:
     Found next_raw_body(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes);
     Found refuse(const tn_http1_head &head);
     ssize_t parse(std::span<const uint8_t> in);
+    bool unfinished_line_is_long(std::span<const uint8_t> head) const;
 
     const tn_http1_limits &limits_; // the settings outlive every message
     tn_http1_body body_ = {};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
 //
-// Two byte flows joined, bytes unread: a socket and a stream. Half-close goes on as half-close, reset as
-// reset, and while it runs the socket is abortive, so that even the death of our process reaches
-// the other side as a reset and never as a clean end. Back-pressure is the stream's window one
-// way and the socket's readiness the other.
+// Two byte flows joined, bytes unread: a socket and a stream. Half-close goes on as half-close,
+// reset as reset, and while it runs the socket is abortive, so that even the death of our process
+// reaches the other side as a reset and never as a clean end. Back-pressure is the stream's window
+// one way and the socket's readiness the other.
 
 #pragma once
 
@@ -36,9 +36,10 @@ public:
     Relay(Connection &socket, Stream &stream, Micros idle, Owner &owner);
 
     void preload_to_stream(std::span<const uint8_t> bytes);
-    void preload_to_socket(std::span<const uint8_t> bytes); // arrived on the stream: counts for its window
-    void stream_already_finished(); // its FIN came before the relay stood
-    void start();                   // after the preloads; may end it at once, by a callback of a later turn
+    void preload_to_socket(
+        std::span<const uint8_t> bytes); // arrived on the stream: counts for its window
+    void stream_already_finished();      // its FIN came before the relay stood
+    void start(); // after the preloads; may end it at once, by a callback of a later turn
 
     uint64_t to_stream_bytes() const { return to_stream_; }
     uint64_t to_socket_bytes() const { return to_socket_; }

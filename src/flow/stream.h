@@ -27,14 +27,17 @@ public:
         virtual void on_stream_data(std::span<const uint8_t> bytes) noexcept = 0;
         // The peer finished its direction cleanly.
         virtual void on_stream_fin() noexcept = 0;
+        // Both directions have finished cleanly. The last call.
+        virtual void on_stream_closed() noexcept {}
         // Ended otherwise: reset, refused, or the link died. Bytes may be missing in both
         // directions. The last call. `code` is the peer's TN_RST_* for TN_CR_RESET_REMOTE.
         virtual void on_stream_broken(tn_close_reason reason, uint32_t code) noexcept = 0;
-        // After ready(): writes up to `size` bytes to `dst`, returns how many. Fewer than `size` means
-        // that the source has run dry: call ready() again when it has more. Must not call
+        // After ready(): writes up to `size` bytes to `dst`, returns how many. Fewer than `size`
+        // means that the source has run dry: call ready() again when it has more. Must not call
         // anything of the stream but pulled().
         virtual size_t on_stream_pull(uint8_t *, size_t) noexcept { return 0; }
-        // After a pull that called want_pulled(): now everything may be called again.
+        // After a pull that called want_pulled(): now everything may be called again, but the
+        // loop's read scratch is in use.
         virtual void on_stream_pulled() noexcept {}
         // space() is above 0 again after it was 0.
         virtual void on_stream_writable() noexcept {}
@@ -52,8 +55,8 @@ public:
     void send(std::span<const uint8_t> bytes); // copies to the queue
     size_t space() const;                      // bytes that may be queued before we should stop
     size_t queued() const { return queue_.size(); }
-    void ready();                              // the source has bytes
-    void want_pulled();                        // from on_stream_pull only
+    void ready();       // the source has bytes
+    void want_pulled(); // from on_stream_pull only
 
     // `sent` bytes of what arrived have left our memory; with `all`, everything that arrived has.
     // What is written out may differ in length from what came in (heads are edited): so `sent`
@@ -61,8 +64,10 @@ public:
     void left(size_t sent, bool all);
     size_t held() const { return held_; } // arrived and not yet left
 
-    void finish();             // half-close after the last queued byte
-    void close();              // finish; what still arrives is dropped for a while, then RST. No further callbacks
+    void finish(); // half-close after the last queued byte
+    // Finish with nothing queued; what still arrives is dropped for a while, then RST. No further
+    // callbacks.
+    void close();
     void reset(uint32_t code); // TN_RST_*. No further callbacks
     bool ended() const { return link_ == nullptr; }
     Link *link() { return link_; }

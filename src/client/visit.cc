@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: ISC
+
+#include "client/visit.h"
+
+#include "base/log.h"
+#include "flow/head.h"
+
+#include <algorithm>
+
+namespace tunnel {
+
+namespace {
+
+// Heads that the server has let through are within its limits; these only bound our memory.
+const tn_http1_limits &request_limits()
+{
+    static const tn_http1_limits limits = {128 * 1024, 64 * 1024, 64 * 1024, TN_HTTP1_MAX_FIELDS};
+    return limits;
+}
+
+const tn_http1_limits &response_limits()
+{
+    static const tn_http1_limits limits = {256 * 1024, 64 * 1024, 128 * 1024, TN_HTTP1_MAX_FIELDS};
+    return limits;
+}
+
+// How long an answer of our own may take to leave.
+constexpr Micros answer_time = 10 * second;
+// A request that may be sent a second time is kept up to this size, bytes.
+constexpr size_t replay_max = 32 * 1024;
+
+// Safe methods (RFC 9110 9.2.1) may be sent again without asking anybody (9.2.2).
+bool is_safe(std::string_view method)
+{
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+bool lies_in(std::span<const uint8_t> part, std::span<const uint8_t> whole)
+{
+    return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+} // namespace
+
+Visit::Visit(VisitContext &context, std::unique_ptr<Stream> stream, Owner &owner)
+    : context_(context), stream_(std::move(stream)), owner_(owner),
+      timer_(context.loop, [this] { end("not taken in time"); }),
+      request_(Message::Kind::request, request_limits(), true),
+      response_(Message::Kind::response, response_limits(), true), started_at_(context.loop.now())
+{
+    stream_->set_owner(*this);
+}
+
+Visit::~Visit() = default;
+
+// ---------------------------------------------------------------- the request, down
+
+void Visit::on_stream_data(std::span<const uint8_t> bytes) noexcept
+{
+    switch (state_) {
+    case State::header:
+        return take_header(bytes);
+    case State::waiting:
+    case State::serving:
+        return take_request(bytes);
+    case State::relaying: // the relay owns the stream
+    case State::answering:
+    case State::done:
+        return stream_->left(0, true);
+    }
+}
+
+void Visit::take_header(std::span<const uint8_t> bytes)
+{
+    bool first = header_.empty();
+    size_t before = header_.size();
+    if (!first)
+        header_.insert(header_.end(), bytes.begin(), bytes.end());
+    std::span<const uint8_t> all = first ? bytes : std::span<const uint8_t>(header_);
+
+    thread_local char text[TN_STREAM_HEADER_MAX];
+    tn_stream_header header;
+    ssize_t size = tn_stream_header_decode(&header, all.data(), all.size(), text, sizeof text);
+    if (size < 0) {
+        stream_->reset(TN_RST_PROTOCOL);
+        return end("bad stream header");
+    }
+    if (size == 0) {
+        if (first)
+            header_.assign(bytes.begin(), bytes.end());
+        return;
+    }
+    route(header);
+    std::span<const uint8_t> rest = bytes.subspan(size_t(size) - before);
+    if (state_ == State::waiting && !rest.empty())
+        take_request(rest);
+}
+
+void Visit::route(const tn_stream_header &header)
+{
+    record_.subdomain = text_of(header.subdomain);
+    if (context_.on_done) {
+        record_.method = text_of(header.method);
+        record_.path = text_of(header.path);
+        record_.remote_addr = text_of(header.remote_addr);
+        record_.request_id = text_of(header.request_id);
+    }
+    if (header.type != TN_VISIT_HTTP && header.type != TN_VISIT_WEBSOCKET) {
+        stream_->reset(TN_RST_REFUSED);
+        return end("visit of another type");
+    }
+    state_ = State::waiting;
+    const LocalTarget *target = context_.router.find(record_.subdomain, header.local_port);
+    if (!target)
+        return fail(502, "not_served_here", "This client does not serve that tunnel.");
+    target_ = *target;
+}
+
+void Visit::take_request(std::span<const uint8_t> bytes)
+{
+    std::span<const uint8_t> in = bytes;
+    while (state_ == State::waiting || state_ == State::serving) {
+        std::span<const uint8_t> piece;
+        switch (request_.next(in, piece)) {
+        case Message::Found::head:
+            take_request_head(piece);
+            [[fallthrough]];
+        case Message::Found::data:
+            record_.bytes_in += piece.size();
+            if (!lies_in(piece, bytes)) // of a head that came in pieces
+                held_.append(piece);
+            pass_down(lies_in(piece, bytes) ? piece : std::span<const uint8_t>());
+            break;
+        case Message::Found::more:
+            return;
+        case Message::Found::end:
+            if (!local_.connection && !asking_ && state_ == State::waiting)
+                return ask_for_local(false);
+            return;
+        case Message::Found::trailers:
+        case Message::Found::broken:
+            stream_->reset(TN_RST_PROTOCOL);
+            return end("bad request");
+        }
+    }
+}
+
+// A connection is looked for as soon as it is clear that there is a request.
+void Visit::take_request_head(std::span<const uint8_t> raw)
+{
+    const tn_http1_head &head = request_.head();
+    to_head_ = head.is_head;
+    json_ = prefers_json(head);
+    response_.answers(head.is_head, head.is_upgrade);
+    repeatable_ = head.framing == TN_HTTP1_NO_BODY && !head.is_upgrade &&
+                  is_safe(text_of(head.method)) && raw.size() <= replay_max;
+    ask_for_local(false);
+    if (local_.reused && repeatable_)
+        replay_.assign(raw.begin(), raw.end());
+}
+
+void Visit::pass_down(std::span<const uint8_t> bytes)
+{
+    if (state_ == State::waiting)
+        return held_.append(bytes);
+    if (state_ != State::serving)
+        return;
+    if (local_deaf_)
+        return stream_->left(0, true);
+    for (; !held_.empty(); held_.drain(held_.front().size()))
+        local_.connection->write(held_.front());
+    local_.connection->put(bytes);
+}
+
+void Visit::on_sent(size_t size) noexcept { stream_->left(size, local_.connection->queued() == 0); }
+
+// ---------------------------------------------------------------- the local connection
+
+void Visit::ask_for_local(bool fresh)
+{
+    asking_ = context_.pool.acquire(target_, fresh, *this,
+                                    [this](LocalOutcome outcome) { on_local(std::move(outcome)); });
+}
+
+void Visit::on_local(LocalOutcome outcome)
+{
+    asking_.reset();
+    if (state_ != State::waiting) {
+        if (outcome.lease.connection)
+            context_.pool.drop(std::move(outcome.lease));
+        return;
+    }
+    if (!outcome.lease.connection) {
+        bool late = outcome.failed == Dialer::Failed::timeout;
+        bool refused = outcome.failed == Dialer::Failed::refused;
+        const char *code = late ? "local_timeout" : refused ? "local_refused" : "local_unreachable";
+        return fail(late ? 504 : 502, code,
+                    "The local service could not be reached: " + outcome.error + ".");
+    }
+    local_ = std::move(outcome.lease);
+    state_ = State::serving;
+    if (!held_.empty())
+        pass_down({});
+    if (local_.connection->readable())
+        on_readable();
+}
+
+// A kept connection that the local service closed just when the request was on its way: the
+// request is sent once more, on a new one, if that cannot do harm.
+bool Visit::try_again()
+{
+    if (!local_.reused || !repeatable_ || response_.started() || replay_.empty())
+        return false;
+    context_.pool.drop(std::move(local_));
+    local_ = {};
+    local_deaf_ = false;
+    state_ = State::waiting;
+    held_.clear();
+    held_.append(replay_);
+    replay_.clear();
+    ask_for_local(true);
+    return true;
+}
+
+bool Visit::reusable() const
+{
+    const Connection &local = *local_.connection;
+    return response_.complete() && response_keeps_ && request_.complete() && !surplus_ &&
+           !local_deaf_ && local.end() == Connection::End::none && local.queued() == 0 &&
+           response_.framing() != TN_HTTP1_UNTIL_CLOSE;
+}
+
+void Visit::part_from_local()
+{
+    if (!local_.connection)
+        return;
+    if (state_ == State::done && reusable() && !relay_)
+        context_.pool.give_back(std::move(local_));
+    else
+        context_.pool.drop(std::move(local_));
+    local_ = {};
+}
+
+// ---------------------------------------------------------------- the response, up
+
+void Visit::on_readable() noexcept
+{
+    if (state_ == State::serving)
+        stream_->ready();
+}
+
+size_t Visit::on_stream_pull(uint8_t *dst, size_t size) noexcept
+{
+    if (state_ != State::serving || failed_ || response_.complete() || switched_)
+        return 0;
+    ssize_t n = local_.connection->read(dst, size);
+    if (n < 0) {
+        stream_->want_pulled();
+        return 0;
+    }
+    size_t passed = follow_response({dst, size_t(n)});
+    if (failed_)
+        passed = 0;
+    record_.bytes_out += passed;
+    bool more = passed < size && local_.connection->readable();
+    if (failed_ || response_.complete() || switched_ || more)
+        stream_->want_pulled();
+    return passed;
+}
+
+// Returns how many of the bytes belong to the response.
+size_t Visit::follow_response(std::span<const uint8_t> bytes)
+{
+    std::span<const uint8_t> in = bytes;
+    for (;;) {
+        std::span<const uint8_t> ignored;
+        switch (response_.next(in, ignored)) {
+        case Message::Found::head: {
+            const tn_http1_head &head = response_.head();
+            if (head.status == 101) {
+                switched_ = true;
+                record_.status = 101;
+                return bytes.size();
+            }
+            if (head.status < 200) {
+                response_.expect_next_head();
+                break;
+            }
+            record_.status = head.status;
+            response_keeps_ = head.keep_alive;
+            break;
+        }
+        case Message::Found::data:
+            break;
+        case Message::Found::more:
+            return bytes.size();
+        case Message::Found::end:
+            surplus_ = !in.empty();
+            return bytes.size() - in.size();
+        case Message::Found::trailers:
+        case Message::Found::broken:
+            failed_ = response_.why();
+            return 0;
+        }
+    }
+}
+
+void Visit::on_stream_pulled() noexcept
+{
+    if (state_ != State::serving)
+        return;
+    if (failed_) {
+        return fail(502, "local_bad_response",
+                    "The local service did not answer with valid HTTP (" + std::string(failed_) +
+                        ").");
+    }
+    if (switched_)
+        return start_relay();
+    if (response_.complete()) {
+        stream_->close();
+        return end("ok");
+    }
+    if (local_.connection->end() != Connection::End::none)
+        return response_ended();
+    stream_->ready();
+}
+
+// The local connection is at its end before the response is, by what we know.
+void Visit::response_ended()
+{
+    bool clean = local_.connection->end() == Connection::End::fin;
+    if (clean && response_.source_ended()) {
+        stream_->close();
+        return end("ok");
+    }
+    if (try_again())
+        return;
+    if (record_.bytes_out == 0)
+        return fail(502, "local_closed",
+                    "The local service closed the connection without an answer.");
+    stream_->reset(TN_RST_INTERNAL);
+    end("local service cut the response");
+}
+
+// The local service resets, or takes no more: it may have answered before (an upload that is
+// too large, say), so its bytes are read to the end first.
+void Visit::on_broken() noexcept
+{
+    if (state_ != State::serving)
+        return;
+    local_deaf_ = true;
+    stream_->left(0, true);
+    stream_->ready();
+    if (!local_.connection->readable())
+        response_ended();
+}
+
+void Visit::start_relay()
+{
+    state_ = State::relaying;
+    Relay::Owner &self = *this;
+    relay_ = std::make_unique<Relay>(*local_.connection, *stream_,
+                                     context_.settings.relay_idle_timeout, self);
+    relay_->start();
+}
+
+void Visit::on_relay_end(Relay::Ended how) noexcept
+{
+    switch (how) {
+    case Relay::Ended::complete:
+        return end("ok");
+    case Relay::Ended::socket_lost:
+        return end("local service reset the connection");
+    case Relay::Ended::stream_lost:
+        return end("visitor left");
+    case Relay::Ended::idle:
+        return end("idle");
+    }
+}
+
+// ---------------------------------------------------------------- the end
+
+void Visit::on_stream_fin() noexcept {} // the response ends a visit, not the request
+
+void Visit::on_stream_closed() noexcept
+{
+    end(record_.reason.empty() ? "ok" : record_.reason.c_str());
+}
+
+void Visit::on_stream_broken(tn_close_reason reason, uint32_t) noexcept
+{
+    end(reason == TN_CR_SESSION ? "link lost" : "visitor left");
+}
+
+// Answers in place of the local service; if its answer has begun, cuts it visibly.
+void Visit::fail(uint16_t status, const char *code, const std::string &sentence)
+{
+    log_info("visit failed", {{"tunnel", record_.subdomain},
+                              {"local", target_.text()},
+                              {"code", code},
+                              {"why", sentence}});
+    if (record_.bytes_out > 0) {
+        stream_->reset(TN_RST_INTERNAL);
+        return end(code);
+    }
+    part_from_local();
+    asking_.reset();
+    held_.clear();
+    state_ = State::answering;
+    record_.status = status;
+    record_.reason = code;
+    std::string answer = error_response({status, code, sentence}, json_, true, to_head_);
+    record_.bytes_out = answer.size();
+    stream_->send({reinterpret_cast<const uint8_t *>(answer.data()), answer.size()});
+    stream_->finish();
+    stream_->left(0, true);
+    timer_.start(answer_time);
+}
+
+void Visit::end(const char *reason)
+{
+    if (state_ == State::done)
+        return;
+    bool served = state_ == State::serving;
+    state_ = State::done;
+    timer_.stop();
+    asking_.reset();
+    if (served || relay_)
+        part_from_local();
+    if (context_.on_done) {
+        record_.reason = reason;
+        record_.took = context_.loop.now() - started_at_;
+        context_.on_done(record_);
+    }
+    owner_.on_visit_end(*this);
+}
+
+} // namespace tunnel

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+
+#include "flow/head.h"
+
+#include "net/loop.h"
+
+#include <charconv>
+#include <cstring>
+
+namespace tunnel {
+
+HeadWriter::HeadWriter(Loop &loop, size_t room) : start_(loop.borrow(room)), room_(room) {}
+
+HeadWriter &HeadWriter::add(std::string_view text)
+{
+    if (text.size() > room_ - size_)
+        text = text.substr(0, room_ - size_); // cannot happen: `room` is the sum of the parts
+    memcpy(start_ + size_, text.data(), text.size());
+    size_ += text.size();
+    return *this;
+}
+
+HeadWriter &HeadWriter::number(uint64_t value)
+{
+    char digits[20];
+    auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    return add({digits, size_t(end - digits)});
+}
+
+HeadWriter &HeadWriter::field(std::string_view name, std::string_view value)
+{
+    return add(name).add(": ").add(value).add("\r\n");
+}
+
+HeadWriter &HeadWriter::field(const tn_http1_field &field)
+{
+    return this->field(text_of(field.name), text_of(field.value));
+}
+
+} // namespace tunnel

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: ISC
+
+#include "flow/link.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+
+namespace tunnel {
+
+namespace {
+
+// Bytes read from the socket in one turn before other links and visitors have theirs.
+constexpr size_t read_budget = 1024 * 1024;
+// Bytes written in one turn; the rest in the next. Together with `batch` it is also what a frame
+// may have in front of it: the high-water mark of the link's output.
+constexpr size_t write_budget = 512 * 1024;
+// Bytes gathered for one write: a quarter of the read scratch is not enough for long frames on
+// a fast link, and more does not gain anything.
+constexpr size_t batch = Loop::read_scratch_size;
+// Below this much room a batch is full: a frame started there would be cut short for nothing.
+constexpr size_t batch_room = 4096;
+// How long the last frames and the peer's end may take once we are closing.
+constexpr Micros close_time = 2 * second;
+
+} // namespace
+
+Link::Link(Loop &loop, tn_mux_pool *pool, Descriptor socket, SslPtr ssl, tn_role role,
+           const tn_mux_config &config, Owner &owner)
+    : loop_(loop), owner_(owner), connection_(loop, std::move(socket), *this, std::move(ssl)),
+      timer_(loop, [this] { feed({}); }), close_timer_(loop, [this] { lose(reason_); })
+{
+    last_input_ = loop_.now();
+    if (tn_mux_create(pool, role, &config, last_input_, this, &mux_) != TN_OK)
+        mux_ = nullptr;
+    loop_.schedule(*this);
+}
+
+Link::~Link()
+{
+    if (!mux_)
+        return;
+    uint32_t cursor = 0;
+    tn_stream handle;
+    while (tn_mux_iter(mux_, &cursor, &handle)) {
+        tn_stream_info info;
+        if (tn_stream_get_info(mux_, handle, &info) == TN_OK && info.user)
+            static_cast<Stream *>(info.user)->detach();
+    }
+    tn_mux_free(mux_);
+}
+
+void Link::enter(State next)
+{
+    state_ = next;
+    if (next == State::open)
+        owner_.on_link_open();
+}
+
+std::unique_ptr<Stream> Link::open(Stream::Owner &owner, tn_error &why)
+{
+    if (state_ != State::open) {
+        why = TN_ERR_CLOSED;
+        return nullptr;
+    }
+    std::unique_ptr<Stream> stream(new Stream(*this, &owner));
+    why = tn_stream_open(mux_, stream.get(), &stream->handle_);
+    if (why != TN_OK) {
+        stream->detach();
+        return nullptr;
+    }
+    wake();
+    return stream;
+}
+
+void Link::drain(Micros deadline)
+{
+    if (state_ != State::open)
+        return;
+    tn_mux_drain(mux_, loop_.now(), uint32_t(deadline / millisecond));
+    wake();
+    arm_timer();
+}
+
+void Link::close(const std::string &reason)
+{
+    if (state_ == State::closing || state_ == State::closed)
+        return;
+    reason_ = reason;
+    enter(State::closing);
+    close_timer_.start(close_time);
+    wake();
+}
+
+void Link::fail(const std::string &reason)
+{
+    if (mux_ && (state_ == State::open || state_ == State::opening))
+        tn_mux_fail(mux_, 1);
+    close(reason);
+}
+
+void Link::probe()
+{
+    if (state_ != State::open)
+        return;
+    tn_mux_ping(mux_, loop_.now());
+    wake();
+}
+
+tn_mux_stats Link::stats() const
+{
+    tn_mux_stats stats = {};
+    if (mux_)
+        tn_mux_get_stats(mux_, &stats);
+    return stats;
+}
+
+void Link::wake() { loop_.schedule(*this); }
+
+// ---------------------------------------------------------------- input
+
+void Link::on_open() noexcept
+{
+    if (state_ != State::opening)
+        return;
+    enter(State::open);
+    wake();
+}
+
+void Link::on_readable() noexcept
+{
+    size_t budget = read_budget;
+    while (state_ != State::closed && budget > 0) {
+        ssize_t n = connection_.read(loop_.read_scratch(), Loop::read_scratch_size);
+        if (n == 0)
+            return;
+        if (n < 0) {
+            bool clean = connection_.end() == Connection::End::fin;
+            if (!reason_.empty())
+                return lose(reason_);
+            return lose(clean ? "the other side closed the connection" : connection_.error());
+        }
+        last_input_ = loop_.now();
+        feed({loop_.read_scratch(), size_t(n)});
+        budget -= std::min(budget, size_t(n));
+    }
+    if (state_ == State::closed)
+        return;
+    more_input_ = true;
+    wake();
+}
+
+// Reports everything that `bytes` (none: timers and pending events) brings. Whoever was handed
+// a piece of them is flushed before they go.
+void Link::feed(std::span<const uint8_t> bytes)
+{
+    if (!mux_ || state_ == State::closed)
+        return;
+    tn_slice input = {bytes.data(), bytes.size()};
+    tn_mux_event event;
+    while (tn_mux_next(mux_, &input, loop_.now(), &event) != TN_MUX_NONE) {
+        report(event);
+        if (state_ == State::closed)
+            break;
+    }
+    loop_.flush();
+    if (state_ == State::closed)
+        return;
+    if (tn_mux_want_write(mux_))
+        wake();
+    arm_timer();
+}
+
+void Link::report(const tn_mux_event &event)
+{
+    auto stream = static_cast<Stream *>(event.user);
+    switch (event.type) {
+    case TN_MUX_NEW:
+        return accept(event);
+    case TN_MUX_ACKED:
+        if (stream)
+            stream->owner_->on_stream_answered();
+        return;
+    case TN_MUX_DATA:
+        if (stream) {
+            stream->held_ += event.len;
+            stream->owner_->on_stream_data({event.data, event.len});
+        } else {
+            tn_stream_consumed(mux_, event.stream, event.len);
+        }
+        return;
+    case TN_MUX_FIN:
+        if (stream)
+            stream->owner_->on_stream_fin();
+        return;
+    case TN_MUX_WRITABLE:
+        if (stream)
+            stream->owner_->on_stream_writable();
+        return;
+    case TN_MUX_CLOSED:
+        if (!stream)
+            return;
+        stream->detach();
+        if (event.reason == TN_CR_FIN)
+            return stream->owner_->on_stream_closed();
+        return stream->owner_->on_stream_broken(tn_close_reason(event.reason), event.code);
+    case TN_MUX_GOAWAY:
+        return owner_.on_link_goaway();
+    case TN_MUX_DRAINED:
+        return owner_.on_link_drained();
+    case TN_MUX_SESSION_ERROR:
+        return close(tn_mux_reason_name(int(event.reason)));
+    case TN_MUX_REPLIES:
+        return write_replies();
+    case TN_MUX_OPENABLE:
+    case TN_MUX_PONG:
+    case TN_MUX_NONE:
+        return;
+    }
+}
+
+void Link::accept(const tn_mux_event &event)
+{
+    if (state_ != State::open) {
+        tn_stream_reset(mux_, event.stream, TN_RST_REFUSED);
+        return;
+    }
+    std::unique_ptr<Stream> stream(new Stream(*this, nullptr));
+    stream->handle_ = event.stream;
+    if (tn_stream_accept(mux_, event.stream, stream.get()) != TN_OK) {
+        stream->detach();
+        return;
+    }
+    owner_.on_link_stream(std::move(stream));
+}
+
+// ---------------------------------------------------------------- output
+
+void Link::on_turn_end() noexcept
+{
+    if (!mux_)
+        return lose("out of memory");
+    if (state_ == State::opening && !connection_.ssl())
+        on_open();
+    if (more_input_) {
+        more_input_ = false;
+        on_readable();
+    }
+    if (state_ == State::open || state_ == State::closing)
+        write_out();
+}
+
+void Link::write_out()
+{
+    size_t budget = write_budget;
+    while (budget > 0 && connection_.queued() == 0 && tn_mux_want_write(mux_)) {
+        size_t size = 0;
+        while (size + batch_room <= batch) {
+            size_t n = tn_mux_gather_copy(mux_, loop_.now(), loop_.read_scratch() + size,
+                                          batch - size, pull, this);
+            if (n == 0)
+                break;
+            size += n;
+            tell_pulled();
+        }
+        if (size == 0)
+            break;
+        connection_.put({loop_.read_scratch(), size});
+        if (!connection_.flush() || state_ == State::closed)
+            return;
+        budget -= std::min(budget, size);
+    }
+    if (connection_.queued() == 0 && tn_mux_want_write(mux_))
+        wake();
+    else if (state_ == State::closing && connection_.queued() == 0)
+        connection_.finish();
+    arm_timer();
+}
+
+// A peer that sends more pings and resets in one read than the mux can keep replies for: some
+// leave now. Not by way of the read scratch, where the input still stands.
+void Link::write_replies()
+{
+    if (connection_.queued() > 0)
+        return;
+    uint8_t frames[batch_room];
+    size_t n = tn_mux_gather_copy(mux_, loop_.now(), frames, sizeof frames, pull, this);
+    tell_pulled();
+    connection_.write({frames, n});
+}
+
+size_t Link::pull(void *, tn_stream, void *user, uint8_t *dst, size_t size)
+{
+    return user ? static_cast<Stream *>(user)->pull(dst, size) : 0;
+}
+
+void Link::tell_pulled()
+{
+    while (!pulled_.empty()) {
+        Stream *stream = pulled_.back();
+        pulled_.pop_back();
+        stream->in_pulled_list_ = false;
+        stream->owner_->on_stream_pulled();
+    }
+}
+
+void Link::on_sent(size_t) noexcept
+{
+    if (connection_.queued() == 0)
+        wake();
+}
+
+// ---------------------------------------------------------------- time and end
+
+void Link::arm_timer() { timer_.start_at(tn_mux_next_timeout(mux_)); }
+
+void Link::on_broken() noexcept { lose(reason_.empty() ? connection_.error() : reason_); }
+
+void Link::lose(const std::string &reason)
+{
+    if (state_ == State::closed)
+        return;
+    std::string words = reason.empty() ? "connection lost" : reason;
+    if (mux_) {
+        tn_mux_transport_lost(mux_);
+        tn_mux_event event;
+        while (tn_mux_next(mux_, nullptr, loop_.now(), &event) != TN_MUX_NONE)
+            if (event.type == TN_MUX_CLOSED)
+                report(event);
+    }
+    enter(State::closed);
+    timer_.stop();
+    close_timer_.stop();
+    connection_.reset();
+    loop_.flush();
+    owner_.on_link_closed(words);
+}
+
+} // namespace tunnel

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: ISC
+
+#include "server/visitor.h"
+
+#include "base/log.h"
+#include "flow/error_page.h"
+#include "net/loop.h"
+#include "server/directory.h"
+#include "server/forward.h"
+#include "server/host.h"
+#include "server/http_policy.h"
+#include "server/options.h"
+#include "server/session.h"
+#include "server/worker.h"
+
+#include <algorithm>
+#include <tunnel/stream_header.h>
+
+namespace tunnel {
+
+namespace {
+
+// Bytes read at once while a head is awaited: most heads, and small bodies, come in one.
+constexpr size_t head_read = 16 * 1024;
+constexpr Micros linger_time = 2 * second;
+constexpr size_t linger_bytes = 1024 * 1024; // read into nothing while lingering
+constexpr size_t logged_max = 512;           // bytes of method and path kept for the log
+
+std::span<const uint8_t> bytes_of(std::string_view text)
+{
+    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+tn_slice slice_of(std::string_view text)
+{
+    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+} // namespace
+
+Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead)
+    : worker_(worker), connection_(worker.loop(), std::move(socket), *this), peer_(peer),
+      peer_ip_(peer.ip_text()), peer_text_(peer.text()),
+      trusted_(worker.http_policy().trusted.contains(peer)),
+      timer_(worker.loop(), [this] { on_timeout(); }), ahead_(std::move(ahead))
+{
+    enter(State::reading);
+    if (!ahead_.empty())
+        read_head();
+}
+
+Visitor::~Visitor() = default;
+
+void Visitor::enter(State next)
+{
+    state_ = next;
+    const ServerSettings &settings = worker_.settings();
+    switch (next) {
+    case State::idle:
+        return timer_.start(settings.keepalive_timeout ? settings.keepalive_timeout : never);
+    case State::reading:
+        request_.emplace(Message::Kind::request, worker_.http_policy().request, false);
+        return timer_.start(settings.header_timeout ? settings.header_timeout : never);
+    case State::answering:
+        return timer_.start(settings.write_timeout ? settings.write_timeout : never);
+    case State::lingering:
+        return timer_.start(linger_time);
+    case State::exchanging: // has timeouts of its own
+    case State::gone:
+        return timer_.stop();
+    }
+}
+
+void Visitor::drain()
+{
+    draining_ = true;
+    if (state_ == State::idle || (state_ == State::reading && !request_->started()))
+        leave();
+    else if (exchange_)
+        exchange_->stop_keep_alive();
+}
+
+// ---------------------------------------------------------------- heads
+
+void Visitor::on_readable() noexcept
+{
+    switch (state_) {
+    case State::idle:
+    case State::reading:
+        return read_head();
+    case State::lingering:
+        return discard();
+    case State::exchanging:
+    case State::answering:
+    case State::gone:
+        return;
+    }
+}
+
+void Visitor::read_head()
+{
+    if (!ahead_.empty()) {
+        std::vector<uint8_t> read = std::move(ahead_);
+        ahead_.clear();
+        if (take_bytes(read))
+            return;
+    }
+    uint8_t *scratch = worker_.loop().read_scratch();
+    while (state_ == State::idle || state_ == State::reading) {
+        ssize_t n = connection_.read(scratch, head_read);
+        if (n == 0)
+            return;
+        if (n < 0)
+            return on_end();
+        if (take_bytes({scratch, size_t(n)}))
+            return;
+    }
+}
+
+// The visitor finished (or broke) before a head was whole.
+void Visitor::on_end()
+{
+    bool cut = state_ == State::reading && request_->started();
+    if (cut && connection_.end() == Connection::End::fin)
+        return refuse(Reason::bad_request, 400, "incomplete request");
+    leave();
+}
+
+// Returns true when a request has been dealt with, or refused.
+bool Visitor::take_bytes(std::span<const uint8_t> in)
+{
+    if (state_ == State::idle)
+        enter(State::reading);
+    if (!request_->started())
+        started_at_ = worker_.loop().now();
+    std::span<const uint8_t> raw;
+    switch (request_->next(in, raw)) {
+    case Message::Found::more:
+        return false;
+    case Message::Found::head:
+        ahead_.assign(in.begin(), in.end());
+        take_request(raw);
+        return true;
+    default:
+        refuse(Reason::bad_request, request_->refusal(), request_->why());
+        return true;
+    }
+}
+
+// ---------------------------------------------------------------- routing
+
+void Visitor::take_request(std::span<const uint8_t> raw)
+{
+    const tn_http1_head &head = request_->head();
+    const ServerSettings &settings = worker_.settings();
+    requests_++;
+    facts_.head = head.is_head;
+    facts_.upgrade = head.is_upgrade;
+    facts_.minor = head.minor;
+    facts_.keep_alive =
+        head.keep_alive && !draining_ &&
+        (!settings.max_keepalive_requests || requests_ < settings.max_keepalive_requests);
+    facts_.json = prefers_json(head);
+    remember(head);
+
+    HostName host = parse_host(text_of(head.host), settings.domains);
+    if (host.kind != HostName::Kind::tunnel)
+        return refuse(Reason::unknown_tunnel);
+    Route route = worker_.directory().find(host.label);
+    if (route.kind == Route::Kind::unknown)
+        return refuse(Reason::unknown_tunnel);
+    if (route.kind == Route::Kind::offline)
+        return refuse(Reason::tunnel_offline);
+    if (route.tunnel->worker != worker_.index())
+        return hand_over(route.tunnel->worker, raw);
+    tunnel_ = std::move(route.tunnel);
+    if (settings.max_request_body_size && head.framing == TN_HTTP1_LENGTH &&
+        head.content_length > settings.max_request_body_size)
+        return refuse(Reason::body_too_large);
+    if (unsigned wait = tunnel_->rate.take(settings.max_requests_per_minute, worker_.loop().now()))
+        return refuse(Reason::rate_limited, 0, "", wait);
+    open_visit();
+}
+
+// Keeps of the head what the log and an error page need later.
+void Visitor::remember(const tn_http1_head &head)
+{
+    tunnel_.reset();
+    std::string_view given = trusted_ ? usable_request_id(head) : std::string_view();
+    if (given.empty())
+        request_id_ = worker_.next_request_id();
+    else
+        request_id_ = given;
+    if (!worker_.access_log().wanted())
+        return;
+    method_ = text_of(head.method).substr(0, logged_max);
+    path_ = text_of(head.path).substr(0, logged_max);
+    host_ = text_of(head.host).substr(0, logged_max);
+}
+
+void Visitor::open_visit()
+{
+    Exchange::Owner &self = *this;
+    exchange_ =
+        std::make_unique<Exchange>(connection_, *request_, ahead_, facts_,
+                                   worker_.http_policy().response, worker_.settings(), self);
+    tn_error why = tunnel_->session ? exchange_->open(*tunnel_->session) : TN_ERR_CLOSED;
+    if (why != TN_OK) {
+        exchange_.reset();
+        bool full = why == TN_ERR_LIMIT || why == TN_ERR_AGAIN || why == TN_ERR_NOMEM;
+        return refuse(full ? Reason::too_many_streams : Reason::tunnel_offline);
+    }
+    enter(State::exchanging);
+    send_head(exchange_->stream());
+    exchange_->start();
+}
+
+// The stream header and the edited head: one piece, and with a short body one frame.
+void Visitor::send_head(Stream &stream)
+{
+    const tn_http1_head &head = request_->head();
+    tn_stream_header visit = {};
+    visit.type = head.is_websocket ? TN_VISIT_WEBSOCKET : TN_VISIT_HTTP;
+    visit.local_port = tunnel_->local_port;
+    visit.subdomain = slice_of(tunnel_->subdomain);
+    visit.local_host = slice_of(tunnel_->local_host);
+    visit.request_id = slice_of(request_id_);
+    visit.remote_addr = slice_of(peer_text_);
+    visit.host = head.host;
+    visit.method = head.method;
+    visit.path = head.path;
+
+    size_t room = 4 + TN_STREAM_HEADER_MAX;
+    uint8_t *start = worker_.loop().borrow(room);
+    ssize_t size = tn_stream_header_encode(&visit, start, room);
+    stream.send({start, size_t(std::max<ssize_t>(size, 0))});
+
+    HeadWriter out(worker_.loop(), request_head_room(head));
+    write_request(out, head, {peer_ip_, request_id_, trusted_});
+    stream.send(out.bytes());
+}
+
+void Visitor::hand_over(unsigned worker, std::span<const uint8_t> raw)
+{
+    std::vector<uint8_t> bytes(raw.begin(), raw.end());
+    bytes.insert(bytes.end(), ahead_.begin(), ahead_.end());
+    worker_.hand_over(worker, connection_.release(), peer_, std::move(bytes));
+    enter(State::gone);
+    worker_.end_visitor(*this);
+}
+
+// ---------------------------------------------------------------- the end of an exchange
+
+void Visitor::on_exchange_end(Reason reason) noexcept
+{
+    std::unique_ptr<Exchange> exchange = std::move(exchange_);
+    Exchange &done = *exchange;
+    worker_.loop().retire(std::move(exchange));
+    connection_.set_owner(*this);
+    if (connection_.closed()) {
+        log_access(reason, done.status(), done.bytes_in(), done.bytes_out());
+        return leave();
+    }
+    // A request that its visitor finished too early can still be answered.
+    if (reason == Reason::visitor_left && connection_.end() == Connection::End::fin)
+        reason = Reason::bad_request;
+    if (reason != Reason::ok && !done.responded() && reason != Reason::visitor_left)
+        return refuse(reason, 0, "", 0, done.bytes_in());
+    log_access(reason, done.status(), done.bytes_in(), done.bytes_out());
+    if (reason != Reason::ok)
+        return cut();
+    if (done.keeps_visitor() && !draining_)
+        return next_request();
+    if (!done.request_complete() || !ahead_.empty() || connection_.readable())
+        return linger();
+    leave_cleanly();
+}
+
+void Visitor::next_request()
+{
+    enter(State::idle);
+    if (ahead_.empty() && !connection_.readable())
+        return;
+    // Not from inside the callback that ended the last one: a visitor with a thousand pipelined
+    // requests would go as deep, and the loop's scratch is in use there.
+    worker_.loop().schedule(*this);
+}
+
+void Visitor::on_turn_end() noexcept
+{
+    if (state_ == State::idle)
+        read_head();
+}
+
+// The response ended before its end, which must show: without the last chunk, or short of its
+// length, or, where the end of the connection is the only mark, by a reset.
+void Visitor::cut()
+{
+    connection_.reset();
+    leave();
+}
+
+// ---------------------------------------------------------------- our own answers
+
+void Visitor::refuse(Reason reason, uint16_t status, const char *why, unsigned retry_after,
+                     uint64_t bytes_in)
+{
+    const ReasonRow &row = reason_row(reason);
+    ErrorPage page = {status ? status : row.status, row.name, row.sentence,
+                      retry_after ? retry_after : row.retry_after};
+    worker_.counters().reject(reason);
+    if (*why)
+        log_debug("request refused", {{"visitor", peer_text_}, {"why", why}});
+    // Whatever of the request has not been read would be taken for the next one.
+    bool keep =
+        facts_.keep_alive && !draining_ && request_->complete() && reason != Reason::header_timeout;
+    std::string answer = error_response(page, facts_.json, keep, facts_.head);
+    connection_.write(bytes_of(answer));
+    log_access(reason, page.status, bytes_in, answer.size());
+    facts_.keep_alive = keep;
+    enter(State::answering);
+    if (connection_.queued() == 0)
+        answered();
+}
+
+void Visitor::answered()
+{
+    if (facts_.keep_alive)
+        return next_request();
+    linger();
+}
+
+void Visitor::on_sent(size_t) noexcept
+{
+    if (state_ == State::answering && connection_.queued() == 0)
+        answered();
+}
+
+void Visitor::log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
+{
+    if (!worker_.access_log().wanted())
+        return;
+    AccessEntry entry;
+    entry.visitor = peer_text_;
+    entry.host = host_;
+    entry.tunnel = tunnel_ ? std::string_view(tunnel_->subdomain) : std::string_view();
+    entry.method = method_;
+    entry.path = path_;
+    entry.request_id = request_id_;
+    entry.status = status;
+    entry.bytes_in = bytes_in;
+    entry.bytes_out = bytes_out;
+    entry.duration = worker_.loop().now() - started_at_;
+    entry.reason = reason;
+    worker_.access_log().write(entry);
+}
+
+// ---------------------------------------------------------------- leaving
+
+// Closing with unread bytes would reset the connection, and the reset could overtake our last
+// answer (RFC 9112 9.6): so half-close, and read the rest into nothing for a while.
+void Visitor::linger()
+{
+    connection_.set_abortive(false);
+    connection_.finish();
+    enter(State::lingering);
+    ahead_.clear();
+    lingered_ = 0;
+    discard();
+}
+
+void Visitor::discard()
+{
+    uint8_t dropped[16 * 1024];
+    while (lingered_ < linger_bytes) {
+        ssize_t n = connection_.read(dropped, sizeof dropped);
+        if (n == 0)
+            return;
+        if (n < 0)
+            return leave();
+        lingered_ += size_t(n);
+    }
+    leave();
+}
+
+void Visitor::leave_cleanly()
+{
+    connection_.set_abortive(false);
+    leave();
+}
+
+void Visitor::on_broken() noexcept { leave(); }
+
+void Visitor::on_timeout()
+{
+    if (state_ == State::reading && request_->started())
+        return refuse(Reason::header_timeout);
+    leave();
+}
+
+void Visitor::leave()
+{
+    if (state_ == State::gone)
+        return;
+    enter(State::gone);
+    worker_.end_visitor(*this);
+}
+
+} // namespace tunnel

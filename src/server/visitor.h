@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: ISC
+//
+// A connection from the public side. It reads request heads, finds the tunnel that each names, and
+// lets an Exchange carry each to that tunnel's session and the response back. One that belongs
+// to a session of another worker moves there, with what has been read of it.
+//
+// Owned by its Worker, on that one's thread.
+
+#pragma once
+
+#include "net/address.h"
+#include "net/loop.h"
+#include "server/exchange.h"
+
+#include <optional>
+#include <string>
+
+namespace tunnel {
+
+class Worker;
+struct Tunnel;
+
+class Visitor final : private Connection::Owner, private Exchange::Owner, private Loop::Task {
+public:
+    // `ahead`: bytes of it that another worker has read.
+    Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
+    ~Visitor();
+
+    void drain(); // leaves now if it is idle, else after the exchange in progress
+
+private:
+    enum class State {
+        idle,       // between requests: nothing of the next head is there
+        reading,    // a head is being read
+        exchanging, // an exchange stands
+        answering,  // our own answer is leaving
+        lingering,  // it has left; waiting for the visitor's end, reading into nothing
+        gone,
+    };
+
+    // Connection::Owner, while no exchange stands
+    void on_readable() noexcept override;
+    void on_sent(size_t size) noexcept override;
+    void on_broken() noexcept override;
+    // Exchange::Owner
+    void on_exchange_end(Reason reason) noexcept override;
+    // Loop::Task
+    void on_turn_end() noexcept override;
+
+    void enter(State next);
+    void read_head();
+    bool take_bytes(std::span<const uint8_t> in);
+    void on_end();
+    void take_request(std::span<const uint8_t> raw);
+    void remember(const tn_http1_head &head);
+    void open_visit();
+    void send_head(Stream &stream);
+    void hand_over(unsigned worker, std::span<const uint8_t> raw);
+    void next_request();
+    void cut();
+    void refuse(Reason reason, uint16_t status = 0, const char *why = "", unsigned retry_after = 0,
+                uint64_t bytes_in = 0);
+    void answered();
+    void log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out);
+    void linger();
+    void discard();
+    void on_timeout();
+    void leave_cleanly();
+    void leave();
+
+    Worker &worker_;
+    Connection connection_;
+    Address peer_;
+    std::string peer_ip_;
+    std::string peer_text_; // with the port
+    bool trusted_;          // a proxy whose forwarding fields are believed
+    Timer timer_;
+    std::optional<Message> request_;
+    std::vector<uint8_t> ahead_; // read and not yet used
+    RequestFacts facts_;
+    std::unique_ptr<Exchange> exchange_;
+
+    // of the request in progress, for the log
+    std::shared_ptr<Tunnel> tunnel_;
+    std::string method_;
+    std::string path_;
+    std::string host_;
+    std::string request_id_;
+    Micros started_at_ = 0;
+
+    size_t lingered_ = 0; // bytes read into nothing
+    uint64_t requests_ = 0;
+    State state_ = State::idle;
+    bool draining_ = false;
+};
+
+} // namespace tunnel
