@@ -8,9 +8,9 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 namespace tunnel {
 
@@ -36,7 +36,8 @@ struct OptionReader::Scope {
     }
 
     void set_defaults() const;
-    std::string nearest(const std::string &section, const std::string &key) const;
+    // " (did you mean …?)", or nothing.
+    std::string hint(const std::string &section, const std::string &key) const;
 };
 
 namespace {
@@ -126,21 +127,28 @@ void OptionReader::Scope::set_defaults() const
             assign_node(option, settings, node_of(option, option.initial, option.key));
 }
 
-// Looks among the neighbours first, then for the same word in another section.
-std::string OptionReader::Scope::nearest(const std::string &section, const std::string &key) const
+// Looks among the neighbours first, then for the same word in another section, then at whole
+// keys.
+std::string OptionReader::Scope::hint(const std::string &section, const std::string &key) const
 {
-    std::vector<std::string> neighbours, elsewhere;
+    std::vector<std::string> neighbours, whole;
+    std::string elsewhere;
     for (const Option &option : table) {
         const std::string_view name = option.key;
-        if (name.starts_with(section))
-            neighbours.emplace_back(
-                name.substr(section.size(), name.find('.', section.size()) - section.size()));
-        if (name.ends_with("." + key) || name == key)
-            elsewhere.emplace_back(name);
+        if (name.starts_with(section)) {
+            const std::string_view rest = name.substr(section.size());
+            neighbours.emplace_back(rest.substr(0, rest.find('.')));
+        }
+        if (elsewhere.empty() && name.ends_with("." + key))
+            elsewhere = name;
+        whole.emplace_back(name);
     }
-    if (std::string found = nearest_word(key, neighbours); !found.empty())
-        return section + found;
-    return elsewhere.empty() ? "" : elsewhere.front();
+    std::string nearest = nearest_word(key, neighbours);
+    if (!nearest.empty())
+        nearest = section + nearest;
+    else
+        nearest = elsewhere.empty() ? nearest_word(section + key, whole) : elsewhere;
+    return nearest.empty() ? "" : " (did you mean \"" + above + nearest + "\"?)";
 }
 
 OptionReader::OptionReader(std::span<const Option> table, void *settings)
@@ -191,18 +199,26 @@ void OptionReader::apply(const CommandLine &line)
 void OptionReader::set(const std::string &key, const std::string &value, const std::string &place)
 {
     const Option *option = root().find(key);
-    if (!option) {
-        const std::string nearest = root().nearest("", key);
+    if (!option)
         throw Failure(exit_usage,
-                      place + ": unknown key " + quote_message(key) +
-                          (nearest.empty() ? "" : " (did you mean \"" + nearest + "\"?)"));
-    }
+                      place + ": unknown key " + quote_message(key) + root().hint("", key));
     places_[key] = place;
     if (option->field.kind == OptionKind::items)
         fail(key, "can be given only in the file");
     const std::string wrong = assign_node(*option, settings_, node_of(*option, value, place));
     if (!wrong.empty())
         fail(key, wrong);
+}
+
+OptionSource OptionReader::source_of(const std::string &key) const
+{
+    const auto found = places_.find(key);
+    if (found == places_.end())
+        return OptionSource::initial;
+    const char first = found->second[0];
+    return first == '-'   ? OptionSource::flag
+           : first == '$' ? OptionSource::environment
+                          : OptionSource::file;
 }
 
 void OptionReader::fail(const std::string &key, const std::string &sentence) const
@@ -243,9 +259,8 @@ void OptionReader::read_entry(const Scope &scope, const std::string &section,
     if (is_word && scope.has_section(key))
         return read_mapping(scope, key + ".", entry.value);
 
-    const std::string nearest = scope.nearest(section, entry.key);
-    complain(at, "unknown key " + quote_message(scope.above + key) +
-                     (nearest.empty() ? "" : " (did you mean \"" + scope.above + nearest + "\"?)"));
+    complain(at,
+             "unknown key " + quote_message(scope.above + key) + scope.hint(section, entry.key));
 }
 
 void OptionReader::read_value(const Scope &scope, const Option &option, const YamlNode &node)
@@ -275,21 +290,28 @@ void OptionReader::read_items(const Scope &scope, const Option &option, const Ya
         item.set_defaults();
         read_mapping(item, "", each);
         for (const Option &row : items.table)
-            if (!row.initial && !was_set(item.above + row.key))
+            if (!row.initial && !places_.count(item.above + row.key))
                 complain(each, item.above + row.key + ": is missing");
     }
 }
 
 void OptionReader::complain(const YamlNode &node, const std::string &sentence)
 {
-    complaints_ += (complaints_.empty() ? "" : "\n") +
-                   std::string(Failure(source_, node.line, node.column, sentence).what());
+    complaints_.push_back(Failure(source_, node.line, node.column, sentence).what());
 }
 
 void OptionReader::throw_complaints()
 {
-    if (!complaints_.empty())
-        throw Failure(exit_config, std::exchange(complaints_, ""));
+    constexpr size_t most = 20; // the rest of a file that is something else altogether
+    if (complaints_.empty())
+        return;
+    std::string lines;
+    for (size_t i = 0; i < std::min(complaints_.size(), most); ++i)
+        lines += (i ? "\n" : "") + complaints_[i];
+    if (complaints_.size() > most)
+        lines += "\nand " + std::to_string(complaints_.size() - most) + " more";
+    complaints_.clear();
+    throw Failure(exit_config, lines);
 }
 
 } // namespace tunnel

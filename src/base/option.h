@@ -126,6 +126,8 @@ struct CommandLine;
 struct YamlEntry;
 struct YamlNode;
 
+enum class OptionSource { initial, file, environment, flag }; // later ones win
+
 // Fills one Settings struct from its table. What is applied later wins.
 class OptionReader {
 public:
@@ -142,9 +144,8 @@ public:
     // `value` as in the file; lists also as "a,b". `place` is named in failures: "--domain".
     void set(const std::string &key, const std::string &value, const std::string &place);
 
-    // Whether something other than the default gave `key` its value; an item's key is
-    // "tunnels[2].local_port".
-    bool was_set(const std::string &key) const { return places_.count(key) != 0; }
+    // What gave `key` its value last; an item's key is "tunnels[2].local_port".
+    OptionSource source_of(const std::string &key) const;
     // Throws the Failure of a key's value: "<place>: <key>: <sentence>", exit_usage if it came
     // from the command line.
     [[noreturn]] void fail(const std::string &key, const std::string &sentence) const;
@@ -164,7 +165,7 @@ private:
     void *settings_;
     std::map<std::string, std::string> places_; // key -> "file:line:column", "$NAME", "--flag"
     std::string source_;                        // the file that is being read
-    std::string complaints_;
+    std::vector<std::string> complaints_;
 };
 
 // `settings` as YAML, each key once, in the table's order: what is in force. Secrets are

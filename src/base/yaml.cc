@@ -160,6 +160,8 @@ void Parser::fill_mapping(YamlNode &mapping)
         next(key);
         if (key->type == YAML_MAPPING_END_EVENT)
             return;
+        if (mapping.entries.size() == yaml_keys_max)
+            fail(key, "more than " + std::to_string(yaml_keys_max) + " keys");
         mapping.entries.push_back(entry(key, mapping));
     }
 }

@@ -36,6 +36,7 @@ struct YamlEntry {
 
 constexpr size_t yaml_size_max = 1 << 20; // bytes of a file
 constexpr int yaml_depth_max = 16;
+constexpr size_t yaml_keys_max = 1000; // of one mapping
 
 // An empty document is an empty mapping. Throws Failure with `name`, line and column.
 YamlNode parse_yaml(const std::string &name, std::string_view text);
