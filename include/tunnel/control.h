@@ -55,7 +55,7 @@ typedef struct tn_tunnel_status {
 typedef struct tn_control {
     tn_control_type type;
     const char *request_id;
-    const char *timestamp; /* encode: NULL is now */
+    const char *timestamp; /* encode: NULL is now. ping, pong: that of the payload, if it has one */
 
     /* handshake */
     int64_t version; /* handshake: version; response: server_version */
@@ -73,7 +73,8 @@ typedef struct tn_control {
     size_t status_count;
     int64_t retry_after_ms; /* 0: absent */
 
-    /* error and its code: handshake_response, tunnel_update, error (code, message), and shutdown (reason) */
+    /* error and its code: handshake_response, tunnel_update, error (code, message), and shutdown
+     * (reason) */
     const char *error;
     const char *error_code;
     const char *details; /* error */
@@ -81,7 +82,7 @@ typedef struct tn_control {
     /* remove_tunnel */
     const char *subdomain; /* or name */
 
-    /* ping, pong: the sender's timestamp; pong: that of the ping */
+    /* pong: the timestamp of the ping */
     const char *ping_timestamp;
 
     /* shutdown */
@@ -89,9 +90,10 @@ typedef struct tn_control {
 } tn_control;
 
 /*
- * Decodes one message of `size` bytes of JSON (1..TN_ENVELOPE_MAX). UTF-8, no duplicate keys, depth <= 16,
- * nothing behind it; unknown fields are ignored. On TN_OK `*out` is the caller's to free; all it points
- * to lives as long. TN_ERR_PROTOCOL: `problem[0..problem_size)` gets a sentence that names the field and quotes
+ * Decodes one message of `size` bytes of JSON (1..TN_ENVELOPE_MAX). UTF-8, no duplicate keys, depth
+ * <= 16, nothing behind it; unknown fields are ignored, null is absent; no text has control
+ * characters. On TN_OK `*out` is the caller's to free; all it points to lives as long.
+ * TN_ERR_PROTOCOL: `problem[0..problem_size)` gets a sentence that names the field and quotes
  * nothing of the input. TN_ERR_NOMEM.
  */
 TN_API tn_error tn_control_decode(const char *json, size_t size, tn_control **out, char *problem,
@@ -99,9 +101,9 @@ TN_API tn_error tn_control_decode(const char *json, size_t size, tn_control **ou
 TN_API void tn_control_free(tn_control *message); /* wipes the token first; NULL is fine */
 
 /*
- * Encodes `message` with its 4-byte length in front into a new buffer `*out` of `*size` bytes, to be
- * released by tn_control_release. TN_ERR_INVAL (type, or text that is not UTF-8), TN_ERR_LIMIT (above TN_ENVELOPE_MAX),
- * TN_ERR_NOMEM.
+ * Encodes `message` with its 4-byte length in front into a new buffer `*out` of `*size` bytes, to
+ * be released by tn_control_release. TN_ERR_INVAL (type, or text that is not UTF-8), TN_ERR_LIMIT
+ * (above TN_ENVELOPE_MAX), TN_ERR_NOMEM.
  */
 TN_API tn_error tn_control_encode(const tn_control *message, uint8_t **out, size_t *size);
 TN_API void tn_control_release(uint8_t *bytes, size_t size); /* wipes */

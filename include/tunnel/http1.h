@@ -49,7 +49,9 @@ typedef struct tn_http1_field {
     tn_slice name;  /* as sent */
     tn_slice value; /* without surrounding SP and HTAB */
     uint8_t known;  /* tn_http1_name */
-    bool hop;       /* hop-by-hop: one of RFC 9110 7.6.1, or named in Connection */
+    bool hop; /* hop-by-hop: one of RFC 9110 7.6.1, Proxy-Auth..., or named in Connection (which
+                 cannot name Host, Expect, Content-Length, or what says who is asking).
+                 Also a Content-Length in a 1xx or 204 response, where it means nothing */
     bool underscore; /* the name has a '_': CGI-style servers confuse it with '-' */
 } tn_http1_field;
 
@@ -66,38 +68,38 @@ typedef struct tn_http1_limits {
     uint32_t head;       /* bytes of the whole head; default 32 KiB, responses 64 KiB */
     uint32_t start_line; /* bytes of the request or status line; default 8 KiB + 192 */
     uint32_t field_line; /* bytes of one field line; default 16 KiB */
-    uint32_t fields;     /* number of fields; default 100, responses 200; at most TN_HTTP1_MAX_FIELDS */
+    uint32_t fields; /* number of fields; default 100, responses 200; at most TN_HTTP1_MAX_FIELDS */
 } tn_http1_limits;
 
 TN_API void tn_http1_request_limits(tn_http1_limits *limits);  /* the defaults */
 TN_API void tn_http1_response_limits(tn_http1_limits *limits); /* the defaults */
 
-/* One parsed head. Every slice points into the parsed bytes. */
+/* One parsed head. Every slice points into the parsed bytes (a "*" in `path` may be static). */
 typedef struct tn_http1_head {
-    uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
-    uint16_t status; /* responses: 100..599; 0 in requests */
+    uint8_t minor;    /* HTTP/1.minor: 0 or 1 */
+    uint16_t status;  /* responses: 100..599; 0 in requests */
     uint16_t refusal; /* after TN_ERR_PROTOCOL: the status that answers a request like this:
-                         400, 405 (CONNECT, TRACE), 414, 417, 431, 501, 505 */
+                         400, 405 (CONNECT, TRACE), 414, 417, 431, 501, 505. Responses: 502 */
     const char *why;  /* after TN_ERR_PROTOCOL: a few static words for the log */
 
-    tn_slice method; /* requests */
-    tn_slice target; /* requests: as sent */
-    tn_slice path;   /* requests: origin-form of the target ("/…" with query, or "*"); an
-                        absolute-form target without path: see `path_needs_slash` */
+    tn_slice method;       /* requests */
+    tn_slice target;       /* requests: as sent */
+    tn_slice path;         /* requests: origin-form of the target ("/…" with query, or "*"); an
+                              absolute-form target without path: see `path_needs_slash` */
     bool path_needs_slash; /* "http://h?q": origin-form is "/" + path */
-    tn_slice host;   /* requests: authority that routes, as sent: of an absolute-form target, else Host.
-                        Checked: reg-name of letters, digits, '-', '.', or an IP literal, optional port.
-                        Empty only in HTTP/1.0 */
+    tn_slice host;   /* requests: authority that routes, as sent: of an absolute-form target, else
+                        Host.   Checked: reg-name of letters, digits, '-', '.', or an IP literal,
+                        optional port.   Empty only in HTTP/1.0 */
     tn_slice reason; /* responses */
 
     tn_http1_framing framing;
     uint64_t content_length; /* TN_HTTP1_LENGTH; also what a response to HEAD announced */
     bool has_content_length;
-    bool keep_alive;      /* this side wants the connection kept (RFC 9112 9.3) */
-    bool is_head;         /* request: the method is HEAD */
-    bool is_upgrade;      /* request: Connection: upgrade and Upgrade (one that may be forwarded, not h2c).
-                             response: status 101 */
-    bool is_websocket;    /* request: is_upgrade to "websocket" */
+    bool keep_alive;   /* this side wants the connection kept (RFC 9112 9.3) */
+    bool is_head;      /* request: the method is HEAD */
+    bool is_upgrade;   /* request: Connection: upgrade and Upgrade (one that may be forwarded, not
+                          h2c).   response: status 101 */
+    bool is_websocket; /* request: is_upgrade to "websocket" */
     bool expects_continue; /* request: Expect: 100-continue, in HTTP/1.1 and with a body */
 
     size_t field_count;
