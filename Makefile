@@ -178,13 +178,13 @@ check-tsan:
 	$(q)$(MAKE) --no-print-directory B=build/tsan SAN=thread check
 bench: all $(BENCH)
 	$(q)for b in $(BENCH); do "./$$b" || exit 1; done
-# Needs clang and its runtime; TIME is seconds for each target.
+# Needs clang-14 and libclang-rt-14-dev; TIME is seconds for each target. What it finds is in build/fuzz/found.
 TIME ?= 60
 fuzz:
-	$(q)$(MAKE) B=build/fuzz CC=clang CXX=clang++ SAN=address,undefined$(comma)fuzzer-no-link fuzz-run
+	$(q)$(MAKE) B=build/fuzz CC=clang-14 CXX=clang++-14 SAN=address,undefined$(comma)fuzzer-no-link fuzz-run
 fuzz-run: $(FUZZ:=.libfuzzer)
-	$(q)for f in $(notdir $(FUZZ)); do c=tests/fuzz/corpus/$${f%_fuzz}; mkdir -p $$c $(B)/found; \
-		"$(B)/tests/fuzz/$$f.libfuzzer" -max_total_time=$(TIME) -artifact_prefix=$(B)/found/ $(B)/found $$c || exit 1; done
+	$(q)for f in $(notdir $(FUZZ)); do c=tests/fuzz/corpus/$${f%_fuzz}; mkdir -p $$c $(B)/found/$$f; \
+		$(B)/tests/fuzz/$$f.libfuzzer -max_total_time=$(TIME) -artifact_prefix=$(B)/found/ $(B)/found/$$f $$c || exit 1; done
 $(B)/tests/fuzz/%.libfuzzer: $(B)/tests/fuzz/%.cc.o $(B)/libshared.a $(B)/$(LIB).a
 	$(call say,LD,$@)
 	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -fsanitize=fuzzer -o $@ $^ $(LIBS)
