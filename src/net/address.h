@@ -21,6 +21,9 @@ public:
     // A numeric address and port: "127.0.0.1:80", "[::1]:80", ":80" (every address, both
     // families: family() AF_INET6 unspecified), port 0..65535. Empty if it is none.
     static std::optional<Address> parse(std::string_view text);
+    // An address alone: "127.0.0.1", "::1". Empty if it is a name.
+    static std::optional<Address> numeric(const std::string &host, uint16_t port);
+    static Address any(int family, uint16_t port); // AF_INET or AF_INET6
     static Address peer_of(int fd);
     static Address local_of(int fd);
 

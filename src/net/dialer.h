@@ -24,7 +24,8 @@ public:
         Failed failed = Failed::no;
         std::string error; // one sentence: "127.0.0.1:3000: Connection refused"
     };
-    using Done = std::function<void(Outcome)>; // once, on the loop's thread, never from inside the constructor
+    using Done = std::function<void(Outcome)>; // once, on the loop's thread, never from inside the
+                                               // constructor
 
     Dialer(Loop &loop, std::string host, uint16_t port, Micros timeout, Done done);
     ~Dialer(); // gives up silently

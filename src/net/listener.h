@@ -15,7 +15,8 @@ namespace tunnel {
 
 class Listener {
 public:
-    using Accepted = std::function<void(Descriptor socket, const Address &peer)>; // non-blocking, TCP_NODELAY
+    using Accepted =
+        std::function<void(Descriptor socket, const Address &peer)>; // non-blocking, TCP_NODELAY
 
     // Binds and listens at once; with `share` also SO_REUSEPORT, so that each worker can have
     // one of its own. ":80" binds both families, or IPv4 alone where there is no IPv6.
@@ -24,7 +25,10 @@ public:
     ~Listener();
 
     void stop(); // closes the port; nothing is accepted any more
-    const Address &address() const { return address_; } // with the port that the kernel picked for 0
+    const Address &address() const
+    {
+        return address_;
+    } // with the port that the kernel picked for 0
 
 private:
     static void on_event(evutil_socket_t, short, void *self) noexcept;
@@ -39,6 +43,7 @@ private:
     EventPtr event_;
     Timer resume_;
     Micros last_logged_ = 0;
+    unsigned batch_ = 1; // accepts tried in the next turn
 };
 
 } // namespace tunnel

@@ -11,10 +11,11 @@
 #include "base/clock.h"
 #include "net/handles.h"
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <thread>
 #include <vector>
 
 namespace tunnel {
@@ -70,7 +71,8 @@ public:
     uint8_t *borrow(size_t size);
 
     // Sends what Connections were given by put() since the last flush. Whoever lets go of
-    // borrowed memory earlier than the turn's end calls it before.
+    // borrowed memory earlier than the turn's end calls it before. What is put() in an
+    // on_sent() meanwhile waits for the next flush, so that nobody holds up the loop.
     void flush();
 
     // Scratch of this loop for one callback at a time; the contents do not survive it.
@@ -88,20 +90,38 @@ private:
     friend class Connection;
     void wants_flush(Connection &connection); // queued once, see Connection
     void forget_flush(Connection &connection);
+    void doubts(Connection &connection); // asks it to settle() soon, see there
+    void forget_doubt(Connection &connection);
+
+    static void on_posted(evutil_socket_t, short, void *self) noexcept;
+    static void on_settle(evutil_socket_t, short, void *self) noexcept;
     void retire_shared(std::shared_ptr<void> object);
-    // The rest is the implementation's.
-    struct Posted;
+    void turn();
+    void run_posted();
+    void run_tasks();
+    void settle_soon();
+    void settle();
+    void forget(Task &task);
+    void free_retired();
+
+    struct Posted; // what other threads gave us
+    struct Arena;  // what borrow() gave out
+
     EventBasePtr base_;
     std::unique_ptr<Posted> posted_;
-    std::vector<Task *> tasks_;
+    EventPtr settle_event_;
+    std::vector<Task *> tasks_; // null: taken back
     std::vector<Connection *> to_flush_;
+    size_t flushed_ = 0; // so many of to_flush_ are done
+    std::vector<Connection *> doubtful_;
     std::vector<std::shared_ptr<void>> retired_;
     std::unique_ptr<uint8_t[]> read_scratch_;
     std::unique_ptr<uint8_t[]> cipher_in_;
     std::vector<uint8_t> cipher_out_;
-    struct Arena;
     std::unique_ptr<Arena> arena_;
     Micros now_ = 0; // 0: not read in this turn
+    std::atomic<std::thread::id> thread_ = {};
+    bool in_turn_ = false;
     bool stopping_ = false;
 };
 

@@ -20,7 +20,7 @@ class Resolver {
 public:
     using Answer = std::function<void(std::vector<Address> addresses, std::string error)>;
 
-    // A lookup in progress; destroying it drops the answer.
+    // A lookup in progress; destroying it drops the answer. It must not outlive its loop.
     class Query {
     public:
         ~Query();
@@ -30,6 +30,10 @@ public:
         friend class Resolver;
         std::shared_ptr<Job> job_;
     };
+
+    // The addresses of a host that needs no lookup: a number, or localhost (RFC 6761 section
+    // 6.3), IPv4 first. Empty: it is a name.
+    static std::vector<Address> literal(const std::string &host, uint16_t port);
 
     // Asks; the answer comes on `loop`'s thread, never from inside this call. Numbers
     // are answered without the helper. Families interleaved, in getaddrinfo's order.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
-// Signals as events on one loop. SIGPIPE is ignored for the whole process.
+// Signals as events on one loop, the main one: libevent can have one base with signals in a
+// process. SIGPIPE is ignored for the whole process.
 
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <vector>
 
 namespace tunnel {

@@ -21,14 +21,15 @@ public:
     Timer(const Timer &) = delete; // libevent holds our address
     Timer &operator=(const Timer &) = delete;
 
-    void start(Micros delay);     // from now; replaces the earlier deadline; 0 fires in the next turn
-    void start_at(Micros due);    // absolute, on the monotonic clock; `never` is stop()
+    void start(Micros delay);  // from now; replaces the earlier deadline; 0 fires in the next turn
+    void start_at(Micros due); // absolute, on the monotonic clock; `never` is stop()
     void stop() { due_ = never; } // the event may still wake the loop once, for nothing
     bool running() const { return due_ != never; }
     Micros due() const { return due_; }
 
 private:
     static void on_event(evutil_socket_t, short, void *self) noexcept;
+    void on_due();
     void arm(Micros now);
 
     Loop &loop_;

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "net/digest.h"
 #include "net/handles.h"
 
 #include <memory>
@@ -27,8 +28,9 @@ public:
     // A client's. Throws Failure if the CA file cannot be used or the pin is malformed.
     static std::shared_ptr<TlsContext> client(const Verify &verify);
 
-    SslPtr accept() const;                         // a new server side
-    SslPtr connect(const std::string &host) const; // a new client side; SNI (not for numbers), name check
+    SslPtr accept() const; // a new server side
+    SslPtr
+    connect(const std::string &host) const; // a new client side; SNI (not for numbers), name check
 
     const std::string &fingerprint() const { return fingerprint_; } // server: "sha256:<hex>"
     long days_left() const; // server: until the certificate expires; negative if it has
@@ -36,6 +38,7 @@ public:
 private:
     SslContextPtr context_;
     Verify verify_;
+    Sha256 pin_ = {}; // if verify_.pin is given
     std::string fingerprint_;
 };
 
