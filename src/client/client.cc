@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: ISC
+
+#include "client/client.h"
+
+#include "base/log.h"
+#include "net/address.h"
+
+#include <cstdio>
+#include <dirent.h>
+#include <new>
+#include <set>
+
+namespace tunnel {
+namespace {
+
+constexpr Micros look_time = 2 * second; // for a service that does not answer at all
+
+tn_mux_pool *make_mux_pool()
+{
+    tn_mux_pool_config config;
+    tn_mux_pool_config_init(&config);
+    tn_mux_pool *pool = nullptr;
+    if (tn_mux_pool_create(&config, &pool) != TN_OK)
+        throw std::bad_alloc();
+    return pool;
+}
+
+std::shared_ptr<TlsContext> make_tls(const ClientSettings &settings)
+{
+    if (!settings.server().tls)
+        return nullptr;
+    TlsContext::Verify verify;
+    verify.pin = settings.tls_pin;
+    if (settings.tls_verify == "off")
+        verify.by = TlsContext::Verify::By::off;
+    else if (settings.tls_verify != "system") {
+        verify.by = TlsContext::Verify::By::ca_file;
+        verify.ca_file = settings.tls_verify;
+    }
+    if (verify.by == TlsContext::Verify::By::off && verify.pin.empty())
+        log_warn("the server's certificate is not verified: anybody in between can read the token");
+    return TlsContext::client(verify);
+}
+
+size_t count_descriptors()
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 3; // ".", "..", and the folder itself
+}
+
+} // namespace
+
+Client::Client(const ClientSettings &settings, ClientId id, bool json)
+    : settings_(settings), id_(std::move(id)), status_(settings, json), router_(settings.tunnels),
+      pool_(loop_, settings), visits_{loop_, pool_, router_, settings, {}},
+      mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
+      supervisor_(context_, make_tls(settings), status_,
+                  [this](const Complaint *complaint) { on_ended(complaint); }),
+      signals_(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
+               [this](int signal) { on_signal(signal); })
+{
+    if (status_.wants_visits())
+        visits_.on_done = [this](const VisitRecord &record) { status_.visit(record); };
+}
+
+Client::~Client() = default;
+
+int Client::run()
+{
+    look_for_local_services();
+    supervisor_.start();
+    loop_.run();
+    return exit_;
+}
+
+void Client::on_ended(const Complaint *complaint)
+{
+    if (complaint) {
+        std::fputs(complaint_text(*complaint).c_str(), stderr);
+        exit_ = complaint->exit;
+    }
+    loop_.stop();
+}
+
+// Tells a user early that he has mistyped the port, or not started his service. That is no
+// failure: it may come later.
+void Client::look_for_local_services()
+{
+    std::set<LocalTarget> seen;
+    for (const Router::Tunnel &tunnel : router_.tunnels()) {
+        LocalTarget target = tunnel.target;
+        if (!seen.insert(target).second)
+            continue;
+        auto done = [this, target](Dialer::Outcome outcome) {
+            if (outcome.failed == Dialer::Failed::refused)
+                status_.nothing_listens(target);
+        };
+        lookers_.push_back(
+            std::make_unique<Dialer>(loop_, target.host, target.port, look_time, done));
+    }
+}
+
+// ----------------------------------------------------------------------------- signals
+
+void Client::on_signal(int signal)
+{
+    switch (signal) {
+    case SIGUSR1:
+        return log_reopen();
+    case SIGUSR2:
+        return write_gauges();
+    default:
+        return on_stop_signal();
+    }
+}
+
+void Client::on_stop_signal()
+{
+    if (stopping_) {
+        exit_ = exit_interrupted;
+        return loop_.stop();
+    }
+    stopping_ = true;
+    const Session *session = supervisor_.session();
+    if (session && session->visits() > 0)
+        status_.closing(session->visits());
+    supervisor_.stop();
+}
+
+void Client::write_gauges()
+{
+    const Session *session = supervisor_.session();
+    tn_mux_stats mux = session ? session->stats() : tn_mux_stats{};
+    LocalPool::Stats local = pool_.stats();
+    log_info("gauges", {{"descriptors", count_descriptors()},
+                        {"sessions", session && session->online() ? 1 : 0},
+                        {"streams", mux.streams_in},
+                        {"visits", session ? session->visits() : 0},
+                        {"local_open", local.open},
+                        {"local_idle", local.idle},
+                        {"local_waiting", local.waiting},
+                        {"buffered_bytes", mux.buffered + mux.pending}});
+}
+
+} // namespace tunnel

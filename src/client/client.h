@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: ISC
+//
+// The running client: the loop and everything on it, from the settings to the exit code.
+
+#pragma once
+
+#include "client/client_id.h"
+#include "client/status.h"
+#include "client/supervisor.h"
+#include "net/signals.h"
+
+#include <csignal>
+
+namespace tunnel {
+
+class Client {
+public:
+    // Throws Failure for what no try could mend: a CA file that is none, a malformed pin.
+    Client(const ClientSettings &settings, ClientId id, bool json);
+    ~Client();
+
+    int run(); // until the end; the exit code
+
+private:
+    void on_signal(int signal);
+    void on_stop_signal();
+    void on_ended(const Complaint *complaint);
+    void look_for_local_services();
+    void write_gauges();
+
+    const ClientSettings &settings_;
+    ClientId id_;
+    Status status_;
+    Loop loop_;
+    Router router_;
+    LocalPool pool_;
+    VisitContext visits_;
+    std::unique_ptr<tn_mux_pool, Releaser<tn_mux_pool_destroy>> mux_pool_;
+    Session::Context context_;
+    Supervisor supervisor_;
+    std::vector<std::unique_ptr<Dialer>> lookers_; // see look_for_local_services()
+    Signals signals_;
+    int exit_ = exit_ok;
+    bool stopping_ = false;
+};
+
+} // namespace tunnel

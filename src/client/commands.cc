@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: ISC
+
+#include "client/commands.h"
+
+#include "base/command_line.h"
+#include "base/text.h"
+#include "client/client.h"
+#include "client/target.h"
+#include "net/digest.h"
+
+#include <config.h>
+#include <cstdio>
+#include <iostream>
+#include <unistd.h>
+
+namespace tunnel {
+namespace {
+
+constexpr Flag flags[] = {
+    {'c', "config", "FILE", "Instead of the default search (tunnel config path)."},
+    {0, "all", nullptr, "With start: every tunnel of the file."},
+    {0, "port", "PORT", "Without a command: the local port."},
+    {0, "token-stdin", nullptr, "Read the token from standard input."},
+    {0, "ca-file", "FILE", "Trust the certificates of FILE alone."},
+    {0, "no-retry", nullptr, "End at the first failure, instead of trying again."},
+    {0, "max-retries", "N", "End after N failures in a row."},
+    {0, "json", nullptr, "One JSON object per line on standard output."},
+    {'q', "quiet", nullptr, "Only warnings and errors."},
+    {'v', "verbose", nullptr, "More messages; each request."},
+    {'h', "help", nullptr, "This help."},
+    {'V', "version", nullptr, "The version."},
+};
+
+using Arguments = std::vector<std::string>;
+
+struct Command {
+    const char *name;
+    const char *usage;
+    const char *sentence;
+    int (*run)(CommandLine &line, const Arguments &arguments);
+};
+
+int run_http(CommandLine &, const Arguments &);
+int run_start(CommandLine &, const Arguments &);
+int run_config(CommandLine &, const Arguments &);
+int run_version(CommandLine &, const Arguments &);
+int run_help(CommandLine &, const Arguments &);
+
+constexpr Command commands[] = {
+    {"http", "tunnel http TARGET [OPTIONS]",
+     "Gives the web service at TARGET (3000, host:3000) a public URL.", run_http},
+    {"start", "tunnel start [NAME… | --all] [OPTIONS]",
+     "Starts the tunnels of the configuration file, or those named.", run_start},
+    {"config", "tunnel config check | path | show | default",
+     "Checks the configuration; says where it is; prints what is in force, or the defaults.",
+     run_config},
+    {"version", "tunnel version", "Prints the version.", run_version},
+    {"help", "tunnel help [COMMAND]", "Prints help.", run_help},
+};
+
+const Command *find_command(const std::string &name)
+{
+    for (const Command &command : commands)
+        if (name == command.name)
+            return &command;
+    return nullptr;
+}
+
+// ------------------------------------------------------------------------------- help
+
+constexpr const char *head_of_help =
+    "tunnel - give a local service a public address through your own tunneld\n"
+    "\n"
+    "Usage:  tunnel PORT                    same as: tunnel http PORT\n"
+    "        tunnel COMMAND [OPTIONS]\n"
+    "\n"
+    "Commands\n";
+
+constexpr const char *foot_of_help =
+    "\n"
+    "Signals: the first INT or TERM lets open requests finish, the second ends at once;\n"
+    "USR1 reopens the log, USR2 writes the gauges to it.\n"
+    "Manual: tunnel(1), tunnel.yaml(5)\n";
+
+void print_help(const Command *command)
+{
+    if (command) {
+        std::cout << "Usage: " << command->usage << "\n\n" << command->sentence << "\n";
+    } else {
+        std::cout << head_of_help;
+        for (const Command &one : commands)
+            std::cout << "  " << one.usage << "\n      " << one.sentence << "\n";
+    }
+    std::cout << "\nOptions\n" << flags_help(flags, client_options());
+    if (!command)
+        std::cout << foot_of_help;
+}
+
+int run_help(CommandLine &, const Arguments &arguments)
+{
+    if (arguments.empty()) {
+        print_help(nullptr);
+        return exit_ok;
+    }
+    const Command *command = find_command(arguments[0]);
+    if (!command)
+        throw Failure(exit_usage, "there is no command \"" + arguments[0] + "\"");
+    print_help(command);
+    return exit_ok;
+}
+
+int run_version(CommandLine &, const Arguments &)
+{
+    std::cout << "tunnel " PACKAGE_VERSION "\n";
+    return exit_ok;
+}
+
+// ------------------------------------------------------------------- what runs a client
+
+// The first line of standard input; without a terminal's echo if it is one.
+std::string read_token()
+{
+    std::string token;
+    if (isatty(STDIN_FILENO))
+        std::fputs("Token: ", stderr);
+    std::getline(std::cin, token);
+    std::string trimmed(trim(token));
+    wipe(token);
+    if (trimmed.empty())
+        throw Failure(exit_usage, "--token-stdin: no token on standard input");
+    return trimmed;
+}
+
+// Flags that are short for settings.
+void apply_short_flags(CommandLine &line)
+{
+    auto set = [&](const char *flag, const char *key, const std::string &value) {
+        if (line.has(flag))
+            line.settings.push_back({key, value, "--" + std::string(flag)});
+    };
+    set("ca-file", "tls.verify", line.flags["ca-file"]);
+    set("no-retry", "reconnect.enabled", "false");
+    set("max-retries", "reconnect.max_attempts", line.flags["max-retries"]);
+    set("quiet", "log.level", "warn");
+    set("verbose", "log.level", "debug");
+    if (line.has("token-stdin"))
+        set("token-stdin", "token", read_token());
+}
+
+void warn_about_visible_token(const CommandLine &line)
+{
+    for (const CommandLine::Setting &setting : line.settings)
+        if (setting.flag == "--token")
+            log_warn("a token on the command line can be seen by other users; "
+                     "token_file, $TUNNEL_TOKEN or --token-stdin hide it");
+}
+
+int run_client(const CommandLine &line, const ClientSettings &settings, ClientId id)
+{
+    log_open(settings.log());
+    warn_about_visible_token(line);
+    require_server_and_token(settings);
+    return Client(settings, std::move(id), line.has("json")).run();
+}
+
+ClientId client_id_of(const ClientSettings &settings)
+{
+    return settings.client_id.empty() ? ClientId::random() : ClientId::given(settings.client_id);
+}
+
+int run_http(CommandLine &line, const Arguments &arguments)
+{
+    if (arguments.size() != 1)
+        throw Failure(exit_usage, "tunnel http: one TARGET is needed, 3000 or host:3000");
+    std::optional<LocalTarget> target = parse_target(arguments[0]);
+    if (!target)
+        throw Failure(exit_usage, "\"" + arguments[0] + "\" is no TARGET: 3000 or host:3000");
+
+    ClientConfig config = load_client_config(line);
+    ClientSettings &settings = config.settings;
+    settings.tunnels = {{.name = settings.subdomain,
+                         .subdomain = settings.subdomain,
+                         .local_port = target->port,
+                         .local_host = target->host,
+                         .protocol = TunnelProtocol::http}};
+    return run_client(line, settings, client_id_of(settings));
+}
+
+void select_tunnels(ClientSettings &settings, const Arguments &names)
+{
+    std::vector<TunnelSettings> selected;
+    for (const std::string &name : names) {
+        auto found = std::find_if(settings.tunnels.begin(), settings.tunnels.end(),
+                                  [&](const TunnelSettings &one) { return one.name == name; });
+        if (found == settings.tunnels.end())
+            throw Failure(exit_usage, "there is no tunnel \"" + name + "\" in the configuration");
+        selected.push_back(*found);
+    }
+    if (!names.empty())
+        settings.tunnels = selected;
+}
+
+int run_start(CommandLine &line, const Arguments &arguments)
+{
+    if (line.has("all") && !arguments.empty())
+        throw Failure(exit_usage, "tunnel start: names, or --all");
+    ClientConfig config = load_client_config(line);
+    if (config.config_file.empty())
+        throw Failure(exit_no_input, "tunnel start needs a configuration file");
+    select_tunnels(config.settings, arguments);
+    if (config.settings.tunnels.empty())
+        throw Failure(exit_config, config.config_file + ": tunnels: there are none");
+
+    ClientId id = config.settings.client_id.empty() ? ClientId::kept_for(config.config_file)
+                                                    : client_id_of(config.settings);
+    return run_client(line, config.settings, std::move(id));
+}
+
+// ------------------------------------------------------------------------------ config
+
+int print_config_path(CommandLine &line)
+{
+    if (line.has("config")) {
+        std::cout << line.flags["config"] << "\n";
+        return exit_ok;
+    }
+    for (const std::string &place : client_config_places())
+        std::cout << place << (access(place.c_str(), F_OK) == 0 ? "" : "  (does not exist)")
+                  << "\n";
+    std::cout << client_credentials_file() << "  (token alone)\n";
+    return exit_ok;
+}
+
+int run_config(CommandLine &line, const Arguments &arguments)
+{
+    std::string verb = arguments.size() == 1 ? arguments[0] : "";
+    if (verb == "path")
+        return print_config_path(line);
+    if (verb == "default") {
+        std::cout << client_default_config();
+        return exit_ok;
+    }
+    if (verb != "check" && verb != "show")
+        throw Failure(exit_usage, "tunnel config: check, path, show, or default");
+
+    ClientConfig config = load_client_config(line);
+    if (verb == "show")
+        std::cout << client_dump(config.settings);
+    else if (config.config_file.empty())
+        std::cout << "ok (no configuration file)\n";
+    else
+        std::cout << config.config_file << ": ok\n";
+    return exit_ok;
+}
+
+} // namespace
+
+int run_command(int argc, char **argv)
+{
+    CommandLine line = parse_command_line(argc, argv, client_options(), flags);
+    Arguments arguments = line.arguments;
+    const Command *command = arguments.empty() ? nullptr : find_command(arguments[0]);
+
+    if (line.has("version"))
+        return run_version(line, {});
+    if (line.has("help")) {
+        print_help(command);
+        return exit_ok;
+    }
+    apply_short_flags(line);
+    if (command)
+        return command->run(line, {arguments.begin() + 1, arguments.end()});
+    if (arguments.empty() && line.has("port"))
+        return run_http(line, {line.flags["port"]});
+    if (arguments.empty()) {
+        print_help(nullptr);
+        return exit_usage;
+    }
+    if (!parse_target(arguments[0]))
+        throw Failure(exit_usage, "there is no command \"" + arguments[0] + "\"");
+    return run_http(line, arguments);
+}
+
+} // namespace tunnel

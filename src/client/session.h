@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: ISC
+//
+// One session with the server, from a connected socket to its end: TLS and login within one
+// deadline, then visits. It does not know whether there will be another one after it. Its
+// owner retires it, never deletes it inside a callback; the loop's thread only.
+
+#pragma once
+
+#include "client/control_channel.h"
+#include "client/visit.h"
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace tunnel {
+
+// Why a session is over.
+struct SessionEnd {
+    enum class Why {
+        lost,      // the network, or the server went away
+        untrusted, // its certificate does not prove that it is our server
+        refused,   // the server said so: `code`
+        protocol,  // it does not speak ours
+        stopped,   // we wanted it
+    };
+    Why why = Why::lost;
+    std::string code;       // the server's error code, if it named one
+    std::string sentence;   // for a person
+    Micros retry_after = 0; // asked for by the server
+};
+
+// What the server said about one tunnel, in the order of Router::tunnels().
+struct TunnelAnswer {
+    bool active;
+    std::string code; // its error code, and the sentence with it
+    std::string sentence;
+};
+
+class Session final : private Link::Owner, private ControlChannel::Owner, private Visit::Owner {
+public:
+    class Owner {
+    public:
+        virtual void on_session_online(Session &session) noexcept = 0;
+        virtual void on_session_end(Session &session, const SessionEnd &end) noexcept = 0; // last
+
+    protected:
+        ~Owner() = default;
+    };
+
+    // What a session needs and does not own. It writes the server's answers to `router`.
+    struct Context {
+        VisitContext &visits;
+        Router &router;
+        tn_mux_pool *pool;
+        const std::string &client_id;
+    };
+
+    // `ssl` null: plain, for loopback.
+    Session(Context &context, Descriptor socket, SslPtr ssl, Owner &owner);
+    ~Session();
+    Session(const Session &) = delete;
+    Session &operator=(const Session &) = delete;
+
+    // Tells the server, lets open visits finish within the drain timeout, ends.
+    void drain();
+
+    bool online() const { return state_ == State::online; }
+    const std::string &id() const { return id_; } // the server's name for it
+    const std::vector<TunnelAnswer> &answers() const { return answers_; }
+    size_t visits() const { return visits_.size(); }
+    Micros online_since() const { return online_since_; } // 0: never
+    tn_mux_stats stats() const { return link_->stats(); }
+
+private:
+    enum class State {
+        connecting, // TLS handshake
+        login,      // handshake sent, waiting for the answer
+        online,     // tunnels stand
+        leaving,    // one of us said goodbye: open visits finish, none is added
+        ending,     // the link is being closed
+    };
+
+    void on_link_open() noexcept override;
+    void on_link_stream(std::unique_ptr<Stream> stream) noexcept override;
+    void on_link_goaway() noexcept override;
+    void on_link_drained() noexcept override;
+    void on_link_closed(const std::string &reason) noexcept override;
+    void on_control_message(const tn_control &message) noexcept override;
+    void on_control_end(const std::string &fault) noexcept override;
+    void on_visit_end(Visit &visit) noexcept override;
+
+    void enter(State next);
+    void send_login();
+    void on_login_answer(const tn_control &message);
+    bool take_statuses(const tn_control &message);
+    void on_server_error(const tn_control &message);
+    void on_server_shutdown(const tn_control &message);
+    void answer_ping(const tn_control &message);
+    void reject_message(const tn_control &message);
+    void leave(SessionEnd end);
+    void end(SessionEnd end);
+    void break_off(const std::string &fault);
+    void end_if_drained();
+
+    const ClientSettings &settings() const { return context_.visits.settings; }
+    Loop &loop() { return context_.visits.loop; }
+
+    Context &context_;
+    Owner &owner_;
+    State state_ = State::connecting;
+    SessionEnd end_;
+    bool end_known_ = false;
+    std::string id_;
+    std::string server_word_; // what the server said about its end: shutdown, error
+    std::vector<TunnelAnswer> answers_;
+    Micros online_since_ = 0;
+    bool control_stays_ = false; // capability "control"
+    Timer login_timer_;
+    Timer drain_check_;
+    std::unique_ptr<Link> link_; // before what lives on its streams
+    ControlChannel control_;
+    std::unordered_map<Visit *, std::unique_ptr<Visit>> visits_;
+};
+
+} // namespace tunnel
