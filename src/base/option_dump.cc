@@ -66,6 +66,14 @@ void dump_items(std::string &yaml, const Option &option, void *settings)
     }
 }
 
+// A text's default is kept in the table as it is; in the file it needs its quotes.
+std::string written(const Option &option)
+{
+    const bool quoted =
+        option.field.kind == OptionKind::text || option.field.kind == OptionKind::secret;
+    return quoted ? quote_yaml(option.initial) : option.initial;
+}
+
 // An item as it would be written, as a comment.
 void sketch_items(std::string &yaml, const Option &option)
 {
@@ -73,20 +81,12 @@ void sketch_items(std::string &yaml, const Option &option)
     const char *lead = "#   - ";
     for (const Option &row : option.field.items->table) {
         std::string line =
-            std::string(lead) + row.key + ": " + (row.initial ? row.initial : "3000");
+            std::string(lead) + row.key + ": " + (row.initial ? written(row) : "3000");
         line.resize(std::max<size_t>(line.size() + 1, 32), ' ');
         yaml += line + "# " + row.help + "\n";
         lead = "#     ";
     }
     yaml.append(option.key).append(": []\n");
-}
-
-// A text's default is kept in the table as it is; in the file it needs its quotes.
-std::string written(const Option &option)
-{
-    const bool quoted =
-        option.field.kind == OptionKind::text || option.field.kind == OptionKind::secret;
-    return quoted ? quote_yaml(option.initial) : option.initial;
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <memory>
@@ -205,7 +206,10 @@ YamlNode parse_yaml(const std::string &name, std::string_view text)
 
 YamlNode load_yaml(const std::string &path)
 {
-    return parse_yaml(path, read_config_file(path, yaml_size_max));
+    const std::string text = read_config_file(path, yaml_size_max);
+    if (trim(text).empty()) // a write that was cut off, rather than a wish for every default
+        throw Failure(path, 1, 1, "is empty");
+    return parse_yaml(path, text);
 }
 
 } // namespace tunnel

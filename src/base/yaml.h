@@ -38,10 +38,10 @@ constexpr size_t yaml_size_max = 1 << 20; // bytes of a file
 constexpr int yaml_depth_max = 16;
 constexpr size_t yaml_keys_max = 1000; // of one mapping
 
-// An empty document is an empty mapping. Throws Failure with `name`, line and column.
+// A document of comments alone is an empty mapping. Throws Failure with `name`, line and column.
 YamlNode parse_yaml(const std::string &name, std::string_view text);
 
-// Throws also where read_config_file() does.
+// Throws also where read_config_file() does, and for a file without a byte of text.
 YamlNode load_yaml(const std::string &path);
 
 } // namespace tunnel

@@ -27,8 +27,8 @@ struct TunnelSettings {
 };
 
 struct ClientSettings {
-    std::string server_addr; // "host:port" or "tcp://host:port" (no TLS, loopback only)
-    std::string token;       // complete after load_client_settings(): from wherever it came
+    std::string server_addr; // "host", "host:port", or "tcp://host:port" (no TLS, loopback only)
+    std::string token;       // from wherever it came
     std::string token_file;
     std::string client_id;
     std::string subdomain;  // what `tunnel http` asks for
@@ -70,28 +70,30 @@ struct ClientSettings {
         uint16_t port;
         bool tls;
     };
-    Server server() const; // server_addr in its parts
+    Server server() const; // server_addr in its parts; port 9000 unless it names one
 };
 
-// The flags that are rows of the table (--server, --subdomain, --token …) and the rows
-// themselves, for parse_command_line() and help.
+// The rows, for parse_command_line() and flags_help().
 std::span<const Option> client_options();
 
-// Reads the configuration for a command line: the file (the flag "config", else
-// $TUNNEL_CONFIG, else the first of client_config_places() that exists; none is fine), the
-// environment, the flags; then the token from token_file or the credentials file if nothing
-// gave one. Throws Failure: exit_usage, exit_no_input, or exit_config with file:line:column.
 struct ClientConfig {
-    ClientSettings settings;
-    std::string config_file; // empty: none was found
+    ClientSettings settings = {};
+    std::string config_file;           // empty: none was found
+    std::vector<std::string> warnings; // sentences for the person who started us
 };
+
+// Reads the configuration for a command line: the file (the Flag "config", else
+// $TUNNEL_CONFIG, else the first of client_config_places() that can be read; none is fine),
+// the environment, the command line. Then, if none of them gave a token, the file that
+// token_file names, or the credentials file; with the Flag "token-stdin", a line of stdin.
+// Throws Failure: exit_usage, exit_no_input, or exit_config with file:line:column.
 ClientConfig load_client_config(const CommandLine &line);
 
 std::vector<std::string> client_config_places(); // in the order of the search
-std::string client_credentials_file();           // token alone, 0600
+std::string client_credentials_file();           // a token and nothing else, mode 0600
 
-// Whether there is enough to dial: a server and a token. Throws Failure (exit_config) that
-// says how to give what is missing.
+// Whether there is enough to dial: a server, and a token unless the server is on loopback
+// (where it may ask for none). Throws Failure (exit_config) that says how to give it.
 void require_server_and_token(const ClientSettings &settings);
 
 std::string client_dump(const ClientSettings &settings); // YAML that reads back
