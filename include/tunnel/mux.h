@@ -151,6 +151,7 @@ typedef struct tn_mux_config {
     /* send side */
     uint32_t max_frame;           /* payload bytes; default 262144. Where streams
                                      contend, frame_time_us makes it less      */
+    uint32_t contended_frame;     /* the most where streams contend; def. 65536*/
     uint32_t min_frame;           /* default 2048                              */
     uint32_t frame_time_us;       /* with several streams ready a frame should
                                      not take longer on the wire; default 10000*/
@@ -266,8 +267,10 @@ typedef enum tn_mux_event_type {
     TN_MUX_PONG,          /* answer to tn_mux_ping(): .rtt_us            */
     TN_MUX_GOAWAY,        /* peer said GOAWAY 0: no new streams, go on        */
     TN_MUX_DRAINED,       /* tn_mux_drain(): nothing left, close now     */
-    TN_MUX_SESSION_ERROR  /* .reason, .code: gather once more (GOAWAY), close.
+    TN_MUX_SESSION_ERROR, /* .reason, .code: gather once more (GOAWAY), close.
                              TN_MUX_CLOSED for every stream follows           */
+    TN_MUX_REPLIES        /* a ring of replies is half full: gather now if the
+                             output has room. Else go on; overfull is a flood */
 } tn_mux_event_type;
 
 typedef struct tn_mux_event {
