@@ -38,7 +38,7 @@ tn_mux_config mux_config(const ClientSettings &settings)
     config.ping_timeout_ms = shortened_ms(settings.ping_timeout);
     config.buffered_hard = settings.session_memory;
     config.buffered_soft = settings.session_memory / 4;
-    config.reset_rate = config.reset_burst = UINT32_MAX; // visitors leave when they like
+    config.reset_burst = 0; // no limit: visitors leave when they like
     return config;
 }
 
