@@ -376,9 +376,12 @@ def run_one(function):
         verdict, why = 'skip', str(error)
     except Exception as error:
         verdict, why = 'FAIL', why or f'{error}\n{box.tail()}'
+    return report(verdict, name, time.monotonic() - started, why)
+
+
+def report(verdict, name, seconds, why=''):
     with print_lock:
-        print(f'{verdict:4} {name} ({time.monotonic() - started:.1f} s)' + (f': {why}' if why else ''),
-              flush=True)
+        print(f'{verdict:4} {name} ({seconds:.1f} s)' + (f': {why}' if why else ''), flush=True)
     return verdict
 
 
@@ -397,10 +400,18 @@ def interrupted(*_):
 def run(parallel=1):
     """The main function of a test program. `parallel`: how many claims at a time (those wait)."""
     signal.signal(signal.SIGTERM, interrupted)
-    words = [word for word in sys.argv[1:] if not word.startswith('-')]
-    chosen = [f for f in claims if not words or any(word in f.__name__ for word in words)]
+    chosen = [function for function in claims if is_chosen(function.__name__)]
     with concurrent.futures.ThreadPoolExecutor(1 if SANITIZED else parallel) as pool:
-        verdicts = list(pool.map(run_one, chosen))
+        finish(list(pool.map(run_one, chosen)))
+
+
+def is_chosen(name):
+    words = [word for word in sys.argv[1:] if not word.startswith('-')]
+    return not words or any(word in name for word in words)
+
+
+def finish(verdicts):
+    """Prints the total and ends the program."""
     forget_files()
     count = {word: verdicts.count(word) for word in ('ok', 'FAIL', 'skip')}
     print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped", flush=True)
