@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: ISC
+
+#include "server/conversation.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "server/session.h"
+#include "server/worker.h"
+
+#include <algorithm>
+
+namespace tunnel {
+
+namespace {
+
+// Control messages of one client: far more than one has to say, far less than a flood.
+constexpr double message_rate = 20; // a second
+constexpr double message_burst = 1200;
+
+const char *const accepted_capabilities[] = {"control"};
+
+tn_tunnel_status status_of(const Granted &granted, const TunnelWish &wish)
+{
+    tn_tunnel_status status = {};
+    status.local_port = wish.local_port;
+    status.subdomain = wish.subdomain.c_str();
+    if (granted.tunnel) {
+        status.active = true;
+        status.subdomain = granted.tunnel->subdomain.c_str();
+        status.url = granted.tunnel->url.c_str();
+    }
+    status.error = granted.refusal.sentence;
+    status.error_code = granted.refusal.code;
+    return status;
+}
+
+} // namespace
+
+Conversation::Conversation(Session &session)
+    : session_(session), messages_(message_rate, message_burst)
+{}
+
+Claim Conversation::claim() const { return {session_.ref(), &session_, &handshake_.who}; }
+
+// ---------------------------------------------------------------- streams
+
+// Before the login is answered there is one stream, and nothing to say on another.
+void Conversation::accept(std::unique_ptr<Stream> stream)
+{
+    drop_finished();
+    if (stage_ == Stage::over)
+        return;
+    if (stage_ != Stage::talking && !streams_.empty())
+        return session_.fail("a second stream before the login was answered");
+    streams_.push_back(std::make_unique<ControlStream>(std::move(stream), owner()));
+}
+
+void Conversation::on_control_message(ControlStream &stream, std::string_view json) noexcept
+{
+    if (stage_ == Stage::over)
+        return;
+    if (!messages_.take(session_.link().loop().now()))
+        return session_.fail("a flood of control messages");
+    if (stage_ == Stage::greeting)
+        return log_in(stream, json);
+    std::string problem;
+    ControlMessage message = read_control(json, problem);
+    if (!message)
+        return answer_error(stream, refusal::protocol, problem, nullptr);
+    take(stream, *message);
+}
+
+void Conversation::on_control_garbled(ControlStream &) noexcept
+{
+    stage_ = Stage::over;
+    session_.fail("a control message of no or too great length");
+}
+
+// A client that closes stream 1 after the login's answer gets by without it.
+void Conversation::on_control_end(ControlStream &stream) noexcept
+{
+    if (stage_ == Stage::greeting || stage_ == Stage::deciding)
+        return session_.close("the client left before the login was answered");
+    if (&stream == control_)
+        control_ = nullptr;
+    stream.finish();
+    takeovers_.erase(&stream);
+    drop_finished();
+}
+
+void Conversation::drop_finished()
+{
+    auto finished = std::partition(streams_.begin(), streams_.end(),
+                                   [](const auto &stream) { return !stream->over(); });
+    for (auto each = finished; each != streams_.end(); ++each) {
+        takeovers_.erase(each->get());
+        session_.link().loop().retire(std::move(*each));
+    }
+    streams_.erase(finished, streams_.end());
+}
+
+// ---------------------------------------------------------------- login
+
+void Conversation::log_in(ControlStream &stream, std::string_view json)
+{
+    Worker &worker = session_.worker();
+    Judgement judgement =
+        judge_handshake(json, worker.policy(), worker.lobby().penalties(),
+                        source_key(session_.peer()), worker.loop().now(), handshake_);
+    if (judgement.refusal)
+        return refuse_login(stream, judgement);
+
+    stage_ = Stage::deciding;
+    std::vector<SessionRef> rivals = worker.directory().rivals(handshake_.who, handshake_.wishes);
+    if (rivals.empty())
+        return decide(stream, {});
+    stream.pause();
+    takeovers_[&stream] = std::make_unique<Takeover>(
+        worker, rivals, worker.settings().takeover_timeout,
+        [this, &stream](std::vector<SessionRef> silent) { decide(stream, silent); });
+}
+
+void Conversation::decide(ControlStream &stream, const std::vector<SessionRef> &silent)
+{
+    takeovers_.erase(&stream);
+    if (stage_ != Stage::deciding)
+        return;
+    Worker &worker = session_.worker();
+    Directory::Login login = worker.directory().enter(claim(), handshake_.wishes, silent,
+                                                      worker.policy(), worker.loop().now());
+    if (login.refusal)
+        return refuse_login(stream, {login.refusal, {}, 0}, login.granted);
+
+    stage_ = Stage::talking;
+    settle(login);
+    session_.logged_in(handshake_.who);
+    if (handshake_.control)
+        control_ = &stream;
+    answer_login(stream, login.granted);
+    stream.resume();
+}
+
+// What the directory decided, told to those whom it concerns: on their own workers.
+void Conversation::settle(const Directory::Login &login)
+{
+    for (const Granted &granted : login.granted)
+        if (granted.tunnel)
+            session_.own(granted.tunnel);
+    auto tell_there = [this](SessionRef whom, auto what) {
+        Worker &there = session_.worker().sibling(whom.worker);
+        there.loop().post([&there, whom, what] {
+            if (Session *session = there.find_session(whom.id))
+                what(*session);
+        });
+    };
+    if (login.replaced)
+        tell_there(login.replaced, [](Session &session) { session.replace(); });
+    for (SessionRef holder : login.dispossessed)
+        tell_there(holder, [](Session &session) {
+            session.close("silent, and its name went to another client of the same token");
+        });
+}
+
+void Conversation::answer_login(ControlStream &stream, const std::vector<Granted> &granted)
+{
+    std::vector<tn_tunnel_status> statuses;
+    for (size_t i = 0; i < granted.size(); i++)
+        statuses.push_back(status_of(granted[i], handshake_.wishes[i]));
+    tn_control response = {};
+    response.type = TN_CONTROL_HANDSHAKE_RESPONSE;
+    response.success = true;
+    response.version = TN_PROTOCOL_VERSION;
+    response.session_id = session_.name().c_str();
+    response.statuses = statuses.data();
+    response.status_count = statuses.size();
+    response.capabilities = accepted_capabilities;
+    response.capability_count = handshake_.control ? std::size(accepted_capabilities) : 0;
+    answer(stream, response, nullptr);
+}
+
+void Conversation::refuse_login(ControlStream &stream, const Judgement &judgement,
+                                const std::vector<Granted> &granted)
+{
+    stage_ = Stage::over;
+    session_.worker().counters().logins_refused.add();
+    log_warn("login refused", {{"session", session_.name()},
+                               {"peer", session_.peer().text()},
+                               {"code", judgement.refusal.code},
+                               {"user", handshake_.who.user},
+                               {"why", judgement.problem}});
+    std::vector<tn_tunnel_status> statuses;
+    for (size_t i = 0; i < granted.size(); i++)
+        statuses.push_back(status_of(granted[i], handshake_.wishes[i]));
+    tn_control response = {};
+    response.type = TN_CONTROL_HANDSHAKE_RESPONSE;
+    response.version = TN_PROTOCOL_VERSION;
+    response.statuses = statuses.data();
+    response.status_count = statuses.size();
+    response.error_code = judgement.refusal.code;
+    response.error =
+        judgement.problem.empty() ? judgement.refusal.sentence : judgement.problem.c_str();
+    response.retry_after_ms = int64_t((judgement.retry_after + millisecond - 1) / millisecond);
+    answer(stream, response, nullptr);
+    session_.close(judgement.refusal.sentence);
+}
+
+// ---------------------------------------------------------------- later
+
+void Conversation::take(ControlStream &stream, const tn_control &message)
+{
+    static constexpr struct {
+        tn_control_type type;
+        Handler handle;
+    } table[] = {
+        {TN_CONTROL_ADD_TUNNEL, &Conversation::add_tunnel},
+        {TN_CONTROL_REMOVE_TUNNEL, &Conversation::remove_tunnel},
+        {TN_CONTROL_PING, &Conversation::answer_ping},
+        {TN_CONTROL_PONG, &Conversation::ignore},
+        {TN_CONTROL_ERROR, &Conversation::ignore},
+        {TN_CONTROL_SHUTDOWN, &Conversation::shut_down},
+    };
+    for (const auto &row : table)
+        if (row.type == message.type)
+            return (this->*row.handle)(stream, message);
+
+    bool again = message.type == TN_CONTROL_HANDSHAKE;
+    answer_error(stream, refusal::protocol,
+                 again ? "the session is logged in" : "not a message for a server", &message);
+    if (again)
+        session_.close("a second login");
+}
+
+void Conversation::add_tunnel(ControlStream &stream, const tn_control &message)
+{
+    TunnelWish wish;
+    std::string problem;
+    if (message.tunnel_count != 1 || !copy_wish(message.tunnels[0], wish, problem))
+        return answer_error(stream, refusal::protocol, problem, &message);
+    Worker &worker = session_.worker();
+    std::vector<SessionRef> rivals = worker.directory().rivals(handshake_.who, {&wish, 1});
+    if (rivals.empty())
+        return finish_add(stream, wish, {});
+    stream.pause();
+    takeovers_[&stream] =
+        std::make_unique<Takeover>(worker, rivals, worker.settings().takeover_timeout,
+                                   [this, &stream, wish](std::vector<SessionRef> silent) {
+                                       finish_add(stream, wish, silent);
+                                   });
+}
+
+void Conversation::finish_add(ControlStream &stream, const TunnelWish &wish,
+                              const std::vector<SessionRef> &silent)
+{
+    Worker &worker = session_.worker();
+    Directory::Login login = worker.directory().add(claim(), wish, silent, worker.policy());
+    settle(login);
+    tn_tunnel_status status = status_of(login.granted.front(), wish);
+    tn_control update = {};
+    update.type = TN_CONTROL_TUNNEL_UPDATE;
+    update.success = status.active;
+    update.statuses = &status;
+    update.status_count = 1;
+    update.error = status.error;
+    update.error_code = status.error_code;
+    log_info("tunnel added", {{"session", session_.name()},
+                              {"tunnel", status.subdomain},
+                              {"code", status.active ? "ok" : status.error_code}});
+    answer(stream, update, nullptr);
+    stream.resume();
+    takeovers_.erase(&stream);
+}
+
+void Conversation::remove_tunnel(ControlStream &stream, const tn_control &message)
+{
+    std::string name = to_lower(message.subdomain ? message.subdomain : "");
+    auto tunnel = session_.worker().directory().remove(session_.ref(), name);
+    Granted granted = {nullptr, tunnel ? Refusal{} : refusal::not_yours};
+    TunnelWish wish;
+    wish.subdomain = tunnel ? tunnel->subdomain : name;
+    wish.local_port = tunnel ? tunnel->local_port : 0;
+    if (tunnel) {
+        tunnel->session = nullptr;
+        session_.disown(tunnel);
+        log_info("tunnel removed", {{"session", session_.name()}, {"tunnel", wish.subdomain}});
+    }
+    tn_tunnel_status status = status_of(granted, wish);
+    tn_control update = {};
+    update.type = TN_CONTROL_TUNNEL_UPDATE;
+    update.success = tunnel != nullptr;
+    update.statuses = &status;
+    update.status_count = 1;
+    update.error = status.error;
+    update.error_code = status.error_code;
+    answer(stream, update, &message);
+}
+
+void Conversation::answer_ping(ControlStream &stream, const tn_control &message)
+{
+    tn_control pong = {};
+    pong.type = TN_CONTROL_PONG;
+    pong.ping_timestamp = message.ping_timestamp;
+    answer(stream, pong, &message);
+}
+
+void Conversation::ignore(ControlStream &, const tn_control &) {}
+
+void Conversation::shut_down(ControlStream &, const tn_control &message)
+{
+    log_info("client shuts down",
+             {{"session", session_.name()}, {"why", message.error ? message.error : ""}});
+    constexpr int64_t longest_ms = 3600 * 1000;
+    int64_t grace_ms = std::clamp<int64_t>(message.grace_period_ms, 0, longest_ms);
+    session_.wind_down(Micros(grace_ms) * millisecond);
+}
+
+// ---------------------------------------------------------------- saying
+
+// A stream of its own has done its work with the answer. Who does not read answers gets no more.
+void Conversation::answer(ControlStream &stream, tn_control &message, const tn_control *to)
+{
+    message.request_id = to ? to->request_id : nullptr;
+    if (!stream.send(message) && !stream.over())
+        return session_.fail("answers to control messages are not read");
+    if (&stream != control_)
+        stream.finish();
+}
+
+void Conversation::answer_error(ControlStream &stream, const Refusal &refusal,
+                                const std::string &problem, const tn_control *to)
+{
+    tn_control error = {};
+    error.type = TN_CONTROL_ERROR;
+    error.error_code = refusal.code;
+    error.error = problem.empty() ? refusal.sentence : problem.c_str();
+    answer(stream, error, to);
+}
+
+void Conversation::tell_error(const Refusal &refusal)
+{
+    tn_control error = {};
+    error.type = TN_CONTROL_ERROR;
+    error.error_code = refusal.code;
+    error.error = refusal.sentence;
+    tell(error);
+}
+
+void Conversation::tell_shutdown(Micros grace)
+{
+    tn_control goodbye = {};
+    goodbye.type = TN_CONTROL_SHUTDOWN;
+    goodbye.error = "the server is shutting down";
+    goodbye.grace_period_ms = int64_t(grace / millisecond);
+    tell(goodbye);
+}
+
+// Unasked: on the control stream, or on one that we open for it.
+void Conversation::tell(tn_control &message)
+{
+    if (control_) {
+        control_->send(message);
+        return;
+    }
+    auto stream = std::make_unique<ControlStream>(session_.link(), owner());
+    stream->send(message);
+    stream->finish();
+    streams_.push_back(std::move(stream));
+}
+
+} // namespace tunnel

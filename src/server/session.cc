@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: ISC
+
+#include "server/session.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "net/dialer.h"
+#include "server/worker.h"
+
+namespace tunnel {
+
+namespace {
+
+SslPtr accept_tls(const Policy &policy) { return policy.tls ? policy.tls->accept() : nullptr; }
+
+} // namespace
+
+Session::Session(Worker &worker, uint64_t id, Descriptor socket, const Address &peer,
+                 Lobby::Place place)
+    : worker_(worker), ref_{worker.index(), id}, name_("sess_" + random_hex(8)), peer_(peer),
+      place_(std::move(place)), timer_(worker.loop(), [this] { on_timeout(); }),
+      link_(worker.loop(), worker.mux_pool(), std::move(socket), accept_tls(worker.policy()),
+            TN_SERVER, worker.policy().mux_config(), *this),
+      conversation_(*this)
+{
+    const ServerSettings &settings = worker.settings();
+    if (settings.user_timeout != 0)
+        set_user_timeout(link_.connection().fd(), settings.user_timeout);
+    if (settings.handshake_timeout != 0)
+        timer_.start(settings.handshake_timeout);
+}
+
+void Session::enter(State next)
+{
+    if (is_logged_in() && next != State::draining)
+        worker_.counters().sessions.sub();
+    if (next == State::open)
+        worker_.counters().sessions.add();
+    state_ = next;
+}
+
+// ---------------------------------------------------------------- life
+
+void Session::on_link_stream(std::unique_ptr<Stream> stream) noexcept
+{
+    conversation_.accept(std::move(stream));
+}
+
+// It will serve no more visits on this link; most likely it comes back on another.
+void Session::on_link_goaway() noexcept
+{
+    if (state_ == State::open)
+        wind_down(worker_.settings().drain_timeout);
+}
+
+void Session::logged_in(const Identity &who)
+{
+    place_.reset();
+    timer_.stop();
+    user_ = who.user;
+    enter(State::open);
+    log_info("session open", {{"session", name_},
+                              {"peer", peer_.text()},
+                              {"user", user_},
+                              {"client", who.client_id},
+                              {"tunnels", tunnels_.size()}});
+    for (const auto &tunnel : tunnels_)
+        log_info("tunnel open", {{"session", name_}, {"tunnel", tunnel->subdomain}});
+}
+
+std::unique_ptr<Stream> Session::open_visit(Stream::Owner &owner, tn_error &why)
+{
+    why = state_ == State::draining ? TN_ERR_GOAWAY : TN_ERR_CLOSED;
+    if (state_ != State::open)
+        return nullptr;
+    return link_.open(owner, why);
+}
+
+void Session::ask_for_life(Micros timeout, LifeCheck::Answer answer)
+{
+    std::erase_if(life_checks_, [](const auto &check) { return check->done(); });
+    life_checks_.push_back(std::make_unique<LifeCheck>(link_, timeout, std::move(answer)));
+}
+
+// ---------------------------------------------------------------- ends
+
+void Session::replace()
+{
+    if (!is_logged_in())
+        return;
+    conversation_.tell_error(refusal::replaced);
+    close("the same client has logged in again");
+}
+
+void Session::drain(Micros grace)
+{
+    if (state_ == State::greeting)
+        return end("the server is shutting down");
+    if (!is_logged_in())
+        return;
+    conversation_.tell_shutdown(grace);
+    enter(State::draining);
+    link_.drain(grace);
+}
+
+void Session::wind_down(Micros grace)
+{
+    if (state_ != State::open)
+        return;
+    release_names();
+    enter(State::draining);
+    timer_.start(grace);
+}
+
+void Session::close(const std::string &reason)
+{
+    if (state_ == State::closing || state_ == State::ended)
+        return;
+    release_names();
+    timer_.stop();
+    enter(State::closing);
+    link_.close(reason);
+}
+
+void Session::fail(const std::string &reason)
+{
+    if (state_ == State::closing || state_ == State::ended)
+        return;
+    release_names();
+    timer_.stop();
+    enter(State::closing);
+    link_.fail(reason);
+}
+
+void Session::on_timeout()
+{
+    if (state_ == State::greeting)
+        return end("no login in time");
+    close("the client's time for its goodbye is over");
+}
+
+void Session::on_link_closed(const std::string &reason) noexcept { end(reason); }
+
+// Twice does no harm: names that went elsewhere are not ours any more.
+void Session::release_names()
+{
+    for (const auto &tunnel : tunnels_)
+        tunnel->session = nullptr;
+    tunnels_.clear();
+    worker_.directory().leave(ref_, worker_.settings().name_grace, worker_.loop().now());
+}
+
+// The one way out. Everything that belongs to the session goes with it, after this callback.
+void Session::end(const std::string &reason)
+{
+    if (state_ == State::ended)
+        return;
+    release_names();
+    log_info("session closed",
+             {{"session", name_}, {"peer", peer_.text()}, {"user", user_}, {"reason", reason}});
+    timer_.stop();
+    enter(State::ended);
+    for (const auto &check : life_checks_)
+        check->give_up();
+    worker_.end_session(*this);
+}
+
+} // namespace tunnel
