@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: ISC
+//
+// tunneld: the command line, the configuration, the ports, the end.
+
+#include "base/failure.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "config.h"
+#include "server/options.h"
+#include "server/policy.h"
+#include "server/server.h"
+
+#include <cstdio>
+#include <iostream>
+#include <unistd.h>
+
+namespace tunnel {
+
+namespace {
+
+int run(const ServerSettings &settings)
+{
+    log_open(settings.log());
+    size_t descriptors = raise_descriptor_limit();
+    Server server(make_policy(settings, descriptors));
+    if (!settings.user.empty())
+        drop_privileges(settings.user);
+    else if (geteuid() == 0)
+        log_warn("running as root: set `user` to drop to it once the ports are bound");
+    harden_process();
+    server.run();
+    return exit_ok;
+}
+
+// What a start would find wrong, without taking a port.
+int check(const ServerSettings &settings)
+{
+    check_policy(settings);
+    return exit_ok;
+}
+
+int act(const ServerCommand &command)
+{
+    switch (command.action) {
+    case ServerAction::run:
+        return run(command.settings);
+    case ServerAction::check:
+        return check(command.settings);
+    case ServerAction::dump:
+        std::cout << server_dump(command.settings);
+        return exit_ok;
+    case ServerAction::print_default_config:
+        std::cout << server_default_config();
+        return exit_ok;
+    case ServerAction::version:
+        std::cout << "tunneld " PACKAGE_VERSION "\n";
+        return exit_ok;
+    case ServerAction::help:
+        std::cout << server_help();
+        return exit_ok;
+    }
+    return exit_software;
+}
+
+} // namespace
+
+} // namespace tunnel
+
+int main(int argc, char **argv)
+{
+    using namespace tunnel;
+    try {
+        return act(read_server_command(argc, argv));
+    } catch (const Failure &failure) {
+        std::fprintf(stderr, "tunneld: %s\n", failure.what());
+        return failure.code();
+    } catch (const std::exception &error) {
+        std::fprintf(stderr, "tunneld: %s\n", error.what());
+        return exit_software;
+    }
+}

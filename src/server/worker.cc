@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: ISC
+
+#include "server/worker.h"
+
+#include "base/failure.h"
+#include "base/random.h"
+#include "server/session.h"
+
+#include <algorithm>
+
+namespace tunnel {
+
+namespace {
+
+tn_mux_pool *make_pool(const ServerSettings &settings, size_t workers)
+{
+    tn_mux_pool_config config;
+    tn_mux_pool_config_init(&config);
+    if (settings.buffer_memory != 0) {
+        config.buffered_hard = settings.buffer_memory / std::max<size_t>(workers, 1);
+        config.buffered_soft = config.buffered_hard / 4;
+    }
+    tn_mux_pool *pool = nullptr;
+    if (tn_mux_pool_create(&config, &pool) != TN_OK)
+        throw Failure(exit_software, "out of memory");
+    return pool;
+}
+
+} // namespace
+
+Worker::Worker(Shared &shared, std::shared_ptr<const Policy> policy, unsigned index)
+    : shared_(shared), policy_(std::move(policy)), index_(index),
+      pool_(make_pool(policy_->settings, policy_->worker_count)),
+      request_id_prefix_("req_" + random_hex(4))
+{}
+
+Worker::~Worker()
+{
+    visitors_.clear();
+    sessions_.clear();
+}
+
+// Unique among all workers and restarts, for the price of a counter.
+std::string Worker::next_request_id()
+{
+    static constexpr char digits[] = "0123456789abcdef";
+    char number[8];
+    for (unsigned i = 0; i < sizeof number; i++)
+        number[i] = digits[last_request_ >> (28 - 4 * i) & 15];
+    last_request_++;
+    return request_id_prefix_ + std::string(number, sizeof number);
+}
+
+// ---------------------------------------------------------------- visitors
+
+uint64_t Worker::visitor_source(const Address &peer) const
+{
+    return policy_->http.trusted.contains(peer) ? Occupancy::uncounted : source_key(peer);
+}
+
+void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead)
+{
+    auto visitor = std::make_unique<Visitor>(*this, std::move(socket), peer, std::move(ahead));
+    Visitor *key = visitor.get();
+    visitors_.emplace(key, Guest{std::move(visitor), visitor_source(peer)});
+    counters_.visitors.add();
+    if (draining_)
+        key->drain();
+}
+
+void Worker::hand_over(unsigned worker, Descriptor socket, const Address &peer,
+                       std::vector<uint8_t> ahead)
+{
+    struct Parcel {
+        Descriptor socket;
+        Address peer;
+        std::vector<uint8_t> ahead;
+    };
+    shared_.visitors.enter(visitor_source(peer), 0, 0); // ours is still counted until it ends
+    auto parcel = std::make_shared<Parcel>(Parcel{std::move(socket), peer, std::move(ahead)});
+    Worker &there = sibling(worker);
+    there.loop().post([&there, parcel] {
+        there.adopt_visitor(std::move(parcel->socket), parcel->peer, std::move(parcel->ahead));
+    });
+}
+
+void Worker::end_visitor(Visitor &visitor)
+{
+    auto found = visitors_.find(&visitor);
+    if (found == visitors_.end())
+        return;
+    shared_.visitors.leave(found->second.source);
+    loop_.retire(std::move(found->second.visitor));
+    visitors_.erase(found);
+    counters_.visitors.sub();
+    check_drained();
+}
+
+// ---------------------------------------------------------------- sessions
+
+void Worker::adopt_session(Descriptor socket, const Address &peer, Lobby::Place place)
+{
+    uint64_t id = directory().next_session_id();
+    auto session = std::make_unique<Session>(*this, id, std::move(socket), peer, std::move(place));
+    Session *added = session.get();
+    sessions_.emplace(id, std::move(session));
+    if (draining_)
+        added->drain(drain_grace_);
+}
+
+void Worker::end_session(Session &session)
+{
+    auto found = sessions_.find(session.ref().id);
+    if (found == sessions_.end())
+        return;
+    loop_.retire(std::move(found->second));
+    sessions_.erase(found);
+    load_--;
+    check_drained();
+}
+
+Session *Worker::find_session(uint64_t id)
+{
+    auto found = sessions_.find(id);
+    return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+// ---------------------------------------------------------------- end
+
+void Worker::drain(Micros grace, std::function<void()> done)
+{
+    draining_ = true;
+    drain_grace_ = grace;
+    drained_ = std::move(done);
+    // Both may end, and leave the map, while they are told.
+    std::vector<Visitor *> visitors;
+    for (const auto &[visitor, guest] : visitors_)
+        visitors.push_back(visitor);
+    for (Visitor *visitor : visitors)
+        if (visitors_.contains(visitor))
+            visitor->drain();
+    std::vector<uint64_t> sessions;
+    for (const auto &[id, session] : sessions_)
+        sessions.push_back(id);
+    for (uint64_t id : sessions)
+        if (Session *session = find_session(id))
+            session->drain(grace);
+    check_drained();
+}
+
+// Sessions stay as long as visitors may need them, then all end in a later turn.
+void Worker::check_drained()
+{
+    if (!draining_ || !visitors_.empty() || !drained_)
+        return;
+    if (sessions_.empty())
+        return std::exchange(drained_, nullptr)();
+    if (!std::exchange(parting_, true))
+        loop_.post([this] { close_sessions(); });
+}
+
+void Worker::close_sessions()
+{
+    for (const auto &[id, session] : sessions_)
+        session->close("the server is shutting down");
+}
+
+Worker::Gauges Worker::gauges() const
+{
+    Gauges gauges;
+    for (const auto &[id, session] : sessions_) {
+        tn_mux_stats stats = session->link().stats();
+        gauges.streams += stats.streams_in + stats.streams_out;
+        gauges.buffered_bytes += stats.buffered + stats.pending;
+        gauges.buffered_bytes += session->link().connection().queued();
+    }
+    return gauges;
+}
+
+} // namespace tunnel

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: ISC
+//
+// One thread with one loop, and what lives on it: sessions and visitors, owned here. A visitor
+// travels to its session; apart from post() on their loops and what Shared holds, workers have
+// nothing in common.
+
+#pragma once
+
+#include "net/loop.h"
+#include "server/access_log.h"
+#include "server/counters.h"
+#include "server/directory.h"
+#include "server/limits.h"
+#include "server/lobby.h"
+#include "server/policy.h"
+#include "server/visitor.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace tunnel {
+
+class Session;
+class Worker;
+
+// What workers share; each part looks after its own lock.
+struct Shared {
+    Directory directory;
+    Lobby lobby;
+    Occupancy visitors;
+    std::vector<Worker *> workers; // constant while they run
+};
+
+class Worker {
+public:
+    Worker(Shared &shared, std::shared_ptr<const Policy> policy, unsigned index);
+    ~Worker();
+    Worker(const Worker &) = delete;
+    Worker &operator=(const Worker &) = delete;
+
+    Loop &loop() { return loop_; }
+    unsigned index() const { return index_; }
+    const Policy &policy() const { return *policy_; }
+    const ServerSettings &settings() const { return policy_->settings; }
+    const HttpPolicy &http_policy() const { return policy_->http; }
+    Directory &directory() { return shared_.directory; }
+    Lobby &lobby() { return shared_.lobby; }
+    Counters &counters() { return counters_; }
+    const AccessLog &access_log() const { return access_log_; }
+    tn_mux_pool *mux_pool() { return pool_.get(); }
+    Worker &sibling(unsigned index) { return *shared_.workers[index]; }
+    std::string next_request_id();
+
+    // Visitors. Whoever lets one in here has counted it in Shared::visitors.
+    void adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
+    // Sends one of ours to another worker, with what has been read of it.
+    void hand_over(unsigned worker, Descriptor socket, const Address &peer,
+                   std::vector<uint8_t> ahead);
+    void end_visitor(Visitor &visitor);
+    uint64_t visitor_source(const Address &peer) const; // how it is counted
+
+    // Sessions.
+    void adopt_session(Descriptor socket, const Address &peer, Lobby::Place place);
+    void end_session(Session &session);
+    Session *find_session(uint64_t id);
+    // Connections handed to this worker and not yet ended, for whoever distributes them. Any
+    // thread.
+    std::atomic<unsigned> &load() { return load_; }
+
+    // No new work; `done` is called once, here, when nothing is left.
+    void drain(Micros grace, std::function<void()> done);
+
+    // What lives here now.
+    struct Gauges {
+        uint64_t streams = 0;
+        uint64_t buffered_bytes = 0;
+    };
+    Gauges gauges() const;
+
+private:
+    struct Guest {
+        std::unique_ptr<Visitor> visitor;
+        uint64_t source;
+    };
+    struct PoolReleaser {
+        void operator()(tn_mux_pool *pool) const { tn_mux_pool_destroy(pool); }
+    };
+
+    void check_drained();
+    void close_sessions();
+
+    Shared &shared_;
+    std::shared_ptr<const Policy> policy_;
+    unsigned index_;
+    Loop loop_;
+    std::unique_ptr<tn_mux_pool, PoolReleaser> pool_;
+    Counters counters_;
+    AccessLog access_log_;
+    std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
+    std::unordered_map<Visitor *, Guest> visitors_;
+    std::atomic<unsigned> load_ = 0;
+    std::string request_id_prefix_;
+    uint64_t last_request_ = 0;
+    std::function<void()> drained_;
+    Micros drain_grace_ = 0;
+    bool draining_ = false;
+    bool parting_ = false; // no visitors are left: the sessions have been told to end
+};
+
+} // namespace tunnel
