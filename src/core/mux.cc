@@ -5,7 +5,7 @@
 #include "core/mux_state.h"
 
 #include <algorithm>
-#include <cstring>
+#include <new>
 
 using namespace tunnel;
 
@@ -178,8 +178,7 @@ tn_error tn_mux_pool_create(const tn_mux_pool_config *given, tn_mux_pool **out)
     void *memory = config.alloc.alloc(config.alloc.ctx, sizeof(tn_mux_pool), alignof(tn_mux_pool));
     if (!memory)
         return TN_ERR_NOMEM;
-    memset(memory, 0, sizeof(tn_mux_pool));
-    auto *pool = static_cast<tn_mux_pool *>(memory);
+    auto *pool = new (memory) tn_mux_pool{};
     pool->config = config;
     pool->streams.memory = config.alloc;
     pool->streams.open_chunks = no_slot;
@@ -218,8 +217,7 @@ tn_error tn_mux_create(tn_mux_pool *pool, tn_role role, const tn_mux_config *giv
     void *memory = pool_alloc(pool->streams, sizeof(tn_mux), alignof(tn_mux));
     if (!memory)
         return TN_ERR_NOMEM;
-    memset(memory, 0, sizeof(tn_mux));
-    auto *mux = static_cast<tn_mux *>(memory);
+    auto *mux = new (memory) tn_mux{};
     mux->pool = pool;
     mux->user = user;
     mux->config = config;
