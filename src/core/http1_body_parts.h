@@ -26,6 +26,7 @@ enum BodyState : uint8_t {
     value_token,
     value_quoted,
     value_escaped, // behind '\'
+    value_end,     // behind the closing quote
     value_blank,   // then ';'
     size_lf,
 

@@ -38,7 +38,7 @@ BodyState quoted(uint8_t byte, bool escaped)
         return broken_syntax;
     if (escaped)
         return value_quoted;
-    return byte == '"' ? value_blank : byte == '\\' ? value_escaped : value_quoted;
+    return byte == '"' ? value_end : byte == '\\' ? value_escaped : value_quoted;
 }
 
 BodyState read_size(tn_http1_body &body, uint8_t byte)
@@ -76,6 +76,8 @@ BodyState read_extension(BodyState state, uint8_t byte)
                              : broken_syntax;
     case value_token:
         return token ? value_token : after_part(byte, value_blank);
+    case value_end:
+        return after_part(byte, value_blank);
     default: // size_blank, value_blank
         return blank ? state : byte == ';' ? name_first : broken_syntax;
     }
