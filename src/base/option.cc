@@ -127,27 +127,26 @@ void OptionReader::Scope::set_defaults() const
             assign_node(option, settings, node_of(option, option.initial, option.key));
 }
 
-// Looks among the neighbours first, then for the same word in another section, then at whole
+// Looks for the same word in another section first, then among the neighbours, then at whole
 // keys.
 std::string OptionReader::Scope::hint(const std::string &section, const std::string &key) const
 {
     std::vector<std::string> neighbours, whole;
-    std::string elsewhere;
+    std::string nearest;
     for (const Option &option : table) {
         const std::string_view name = option.key;
         if (name.starts_with(section)) {
             const std::string_view rest = name.substr(section.size());
             neighbours.emplace_back(rest.substr(0, rest.find('.')));
         }
-        if (elsewhere.empty() && name.ends_with("." + key))
-            elsewhere = name;
+        if (nearest.empty() && name.ends_with("." + key))
+            nearest = name;
         whole.emplace_back(name);
     }
-    std::string nearest = nearest_word(key, neighbours);
-    if (!nearest.empty())
-        nearest = section + nearest;
-    else
-        nearest = elsewhere.empty() ? nearest_word(section + key, whole) : elsewhere;
+    if (const std::string word = nearest_word(key, neighbours); nearest.empty() && !word.empty())
+        nearest = section + word;
+    if (nearest.empty())
+        nearest = nearest_word(section + key, whole);
     return nearest.empty() ? "" : " (did you mean \"" + above + nearest + "\"?)";
 }
 

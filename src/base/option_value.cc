@@ -209,7 +209,7 @@ std::string quote_message(std::string_view text)
 std::string nearest_word(std::string_view word, std::span<const std::string> names)
 {
     word = word.substr(0, 64);
-    size_t best = 1 + std::max<size_t>(2, word.size() / 4); // further away is another word
+    size_t best = 1 + std::max<size_t>(1, word.size() / 4); // further away is another word
     std::string nearest;
     for (const std::string &name : names) {
         const size_t distance = edit_distance(word, name);
