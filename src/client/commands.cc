@@ -3,13 +3,11 @@
 #include "client/commands.h"
 
 #include "base/command_line.h"
-#include "base/text.h"
 #include "client/client.h"
 #include "client/target.h"
-#include "net/digest.h"
 
+#include <algorithm>
 #include <config.h>
-#include <cstdio>
 #include <iostream>
 #include <unistd.h>
 
@@ -23,7 +21,6 @@ constexpr Flag flags[] = {
     {0, "token-stdin", nullptr, "Read the token from standard input."},
     {0, "ca-file", "FILE", "Trust the certificates of FILE alone."},
     {0, "no-retry", nullptr, "End at the first failure, instead of trying again."},
-    {0, "max-retries", "N", "End after N failures in a row."},
     {0, "json", nullptr, "One JSON object per line on standard output."},
     {'q', "quiet", nullptr, "Only warnings and errors."},
     {'v', "verbose", nullptr, "More messages; each request."},
@@ -117,20 +114,6 @@ int run_version(CommandLine &, const Arguments &)
 
 // ------------------------------------------------------------------- what runs a client
 
-// The first line of standard input; without a terminal's echo if it is one.
-std::string read_token()
-{
-    std::string token;
-    if (isatty(STDIN_FILENO))
-        std::fputs("Token: ", stderr);
-    std::getline(std::cin, token);
-    std::string trimmed(trim(token));
-    wipe(token);
-    if (trimmed.empty())
-        throw Failure(exit_usage, "--token-stdin: no token on standard input");
-    return trimmed;
-}
-
 // Flags that are short for settings.
 void apply_short_flags(CommandLine &line)
 {
@@ -138,29 +121,25 @@ void apply_short_flags(CommandLine &line)
         if (line.has(flag))
             line.settings.push_back({key, value, "--" + std::string(flag)});
     };
-    set("ca-file", "tls.verify", line.flags["ca-file"]);
+    if (line.has("ca-file"))
+        set("ca-file", "tls.verify", line.flags["ca-file"]);
     set("no-retry", "reconnect.enabled", "false");
-    set("max-retries", "reconnect.max_attempts", line.flags["max-retries"]);
     set("quiet", "log.level", "warn");
     set("verbose", "log.level", "debug");
-    if (line.has("token-stdin"))
-        set("token-stdin", "token", read_token());
 }
 
-void warn_about_visible_token(const CommandLine &line)
+void print_warnings(const ClientConfig &config)
 {
-    for (const CommandLine::Setting &setting : line.settings)
-        if (setting.flag == "--token")
-            log_warn("a token on the command line can be seen by other users; "
-                     "token_file, $TUNNEL_TOKEN or --token-stdin hide it");
+    for (const std::string &warning : config.warnings)
+        std::cerr << "tunnel: warning: " << warning << "\n";
 }
 
-int run_client(const CommandLine &line, const ClientSettings &settings, ClientId id)
+int run_client(const CommandLine &line, const ClientConfig &config, ClientId id)
 {
-    log_open(settings.log());
-    warn_about_visible_token(line);
-    require_server_and_token(settings);
-    return Client(settings, std::move(id), line.has("json")).run();
+    log_open(config.settings.log());
+    print_warnings(config);
+    require_server_and_token(config.settings);
+    return Client(config.settings, std::move(id), line.has("json")).run();
 }
 
 ClientId client_id_of(const ClientSettings &settings)
@@ -183,7 +162,7 @@ int run_http(CommandLine &line, const Arguments &arguments)
                          .local_port = target->port,
                          .local_host = target->host,
                          .protocol = TunnelProtocol::http}};
-    return run_client(line, settings, client_id_of(settings));
+    return run_client(line, config, client_id_of(settings));
 }
 
 void select_tunnels(ClientSettings &settings, const Arguments &names)
@@ -213,7 +192,7 @@ int run_start(CommandLine &line, const Arguments &arguments)
 
     ClientId id = config.settings.client_id.empty() ? ClientId::kept_for(config.config_file)
                                                     : client_id_of(config.settings);
-    return run_client(line, config.settings, std::move(id));
+    return run_client(line, config, std::move(id));
 }
 
 // ------------------------------------------------------------------------------ config
@@ -244,6 +223,7 @@ int run_config(CommandLine &line, const Arguments &arguments)
         throw Failure(exit_usage, "tunnel config: check, path, show, or default");
 
     ClientConfig config = load_client_config(line);
+    print_warnings(config);
     if (verb == "show")
         std::cout << client_dump(config.settings);
     else if (config.config_file.empty())

@@ -57,14 +57,14 @@ std::string text_of(const char *text) { return text ? text : ""; }
 
 } // namespace
 
-Session::Session(Context &context, Descriptor socket, SslPtr ssl, Owner &owner)
+Session::Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline, Owner &owner)
     : context_(context), owner_(owner),
       login_timer_(context.visits.loop,
                    [this] { end(lost("the server did not answer the login in time")); }),
       drain_check_(context.visits.loop, [this] { end_if_drained(); }), control_(*this)
 {
     set_user_timeout(socket.get(), settings().user_timeout);
-    login_timer_.start(settings().handshake_timeout);
+    login_timer_.start_at(deadline);
     link_ =
         std::make_unique<Link>(loop(), context.pool, std::move(socket), std::move(ssl), TN_CLIENT,
                                mux_config(settings()), static_cast<Link::Owner &>(*this));
@@ -255,7 +255,7 @@ void Session::drain()
     SessionEnd stopped = {SessionEnd::Why::stopped, {}, "stopped", 0};
     if (state_ == State::leaving)
         end_ = stopped;
-    if (state_ == State::connecting || state_ == State::login)
+    if (state_ == State::connecting || state_ == State::login || settings().drain_timeout == 0)
         end(stopped);
     if (state_ != State::online)
         return;

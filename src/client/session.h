@@ -56,8 +56,8 @@ public:
         const std::string &client_id;
     };
 
-    // `ssl` null: plain, for loopback.
-    Session(Context &context, Descriptor socket, SslPtr ssl, Owner &owner);
+    // `ssl` null: plain, for loopback. TLS and login must be done by `deadline`.
+    Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline, Owner &owner);
     ~Session();
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;

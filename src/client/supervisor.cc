@@ -46,6 +46,7 @@ void Supervisor::enter(State next)
 void Supervisor::dial()
 {
     enter(State::dialing);
+    deadline_ = loop().now() + settings().handshake_timeout;
     auto done = [this](Dialer::Outcome outcome) { on_dialed(std::move(outcome)); };
     dialer_ = std::make_unique<Dialer>(loop(), server_.host, server_.port,
                                        settings().handshake_timeout, done);
@@ -59,7 +60,7 @@ void Supervisor::on_dialed(Dialer::Outcome outcome)
     enter(State::session);
     SslPtr ssl = tls_ ? tls_->connect(server_.host) : nullptr;
     session_ = std::make_unique<Session>(context_, std::move(outcome.socket), std::move(ssl),
-                                         static_cast<Session::Owner &>(*this));
+                                         deadline_, static_cast<Session::Owner &>(*this));
 }
 
 void Supervisor::on_session_online(Session &session) noexcept

@@ -64,7 +64,8 @@ private:
     std::unique_ptr<Dialer> dialer_;
     std::unique_ptr<Session> session_;
     State state_ = State::idle;
-    bool stood_ = false; // a session has stood
+    Micros deadline_ = never; // for the try in progress, from dialling to the end of the login
+    bool stood_ = false;      // a session has stood
     bool stopping_ = false;
 };
 
