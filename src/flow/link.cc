@@ -258,10 +258,9 @@ void Link::write_out()
         while (size + batch_room <= batch) {
             size_t n = tn_mux_gather_copy(mux_, loop_.now(), loop_.read_scratch() + size,
                                           batch - size, pull, this);
-            if (n == 0)
-                break;
             size += n;
-            tell_pulled();
+            if (!tell_pulled() && n == 0)
+                break;
         }
         if (size == 0)
             break;
@@ -294,14 +293,17 @@ size_t Link::pull(void *, tn_stream, void *user, uint8_t *dst, size_t size)
     return user ? static_cast<Stream *>(user)->pull(dst, size) : 0;
 }
 
-void Link::tell_pulled()
+// Returns whether there was anybody to tell.
+bool Link::tell_pulled()
 {
+    bool any = !pulled_.empty();
     while (!pulled_.empty()) {
         Stream *stream = pulled_.back();
         pulled_.pop_back();
         stream->in_pulled_list_ = false;
         stream->owner_->on_stream_pulled();
     }
+    return any;
 }
 
 void Link::on_sent(size_t) noexcept

@@ -85,7 +85,7 @@ private:
     void accept(const tn_mux_event &event);
     void write_out();
     void write_replies();
-    void tell_pulled();
+    bool tell_pulled();
     void wake(); // something may have to be sent
     void lose(const std::string &reason);
     void arm_timer();
