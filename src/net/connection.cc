@@ -348,10 +348,12 @@ bool Connection::transmit()
     return true;
 }
 
-// TLS: puts records in the place of what was put. Before the handshake's end that waits.
+// TLS: puts records in the place of what was put. Before the handshake's end that waits; after
+// a failure only OpenSSL's own alert still leaves.
 bool Connection::seal()
 {
-    if (tls_->life() == TlsCodec::Life::handshake) {
+    using Life = TlsCodec::Life;
+    if (tls_->life() == Life::handshake || tls_->life() == Life::failed) {
         if (borrowed_)
             append(tls_->early(), borrowed_->all());
         borrowed_.reset();

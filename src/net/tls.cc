@@ -60,21 +60,27 @@ SslContextPtr make_context(const SSL_METHOD *method)
     return context;
 }
 
-std::string openssl_reason()
+// What OpenSSL says about a file, in words that help the one who named it.
+std::string file_trouble()
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : nullptr;
-    return reason ? reason : "unknown error";
+    unsigned long code = ERR_peek_error(); // the first is the nearest to the cause
+    ERR_clear_error();
+    int library = ERR_GET_LIB(code), reason = ERR_GET_REASON(code);
+    if (ERR_SYSTEM_ERROR(code))
+        return strerror(reason);
+    if (library == ERR_LIB_X509 && reason == X509_R_KEY_VALUES_MISMATCH)
+        return "it does not match the certificate";
+    if (library == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE)
+        return "there is no PEM of that kind in it";
+    if (library == ERR_LIB_PEM && reason == PEM_R_BAD_PASSWORD_READ)
+        return "it needs a passphrase";
+    const char *text = code ? ERR_reason_error_string(code) : nullptr;
+    return text ? text : "nothing usable in it";
 }
 
 [[noreturn]] void fail_with(const std::string &file, const std::string &what)
 {
-    std::string reason = openssl_reason();
-    bool system = ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_SYS;
-    if (system)
-        reason = strerror(ERR_GET_REASON(ERR_peek_error()));
-    ERR_clear_error();
-    throw Failure(exit_config, file + ": " + what + ": " + reason);
+    throw Failure(exit_config, file + ": " + what + ": " + file_trouble());
 }
 
 int no_passphrase(char *, int, int, void *) noexcept

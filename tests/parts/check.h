@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <vector>
 
 namespace check {
@@ -34,6 +35,17 @@ struct Registered {
     _Exit(1);
 }
 
+// For values that can be printed: shows both.
+template <class A, class B>
+void equal(const char *file, int line, const char *text, const A &a, const B &b)
+{
+    if (a == b)
+        return;
+    std::ostringstream what;
+    what << text << ": " << a << " != " << b;
+    fail(file, line, what.str().c_str());
+}
+
 inline int run_all(int argc, char **argv)
 {
     setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -56,6 +68,8 @@ inline int run_all(int argc, char **argv)
     static void name();                                                                        \
     static check::Registered register_##name(#name, name);                                     \
     static void name()
+
+#define CHECK_EQUAL(a, b) check::equal(__FILE__, __LINE__, #a " == " #b, a, b)
 
 #define CHECK(condition)                                                                       \
     do {                                                                                       \
