@@ -214,8 +214,6 @@ constexpr Option options[] = {
      "After Ctrl-C: for requests to end before they are cut. 0: at once."},
     {"timeouts.relay_idle_timeout", row::duration<&S::relay_idle_timeout>, "0",
      "Silence in both directions of an upgraded connection (WebSocket). 0: for ever."},
-    {"timeouts.write_timeout", row::duration<&S::write_timeout>, "60s",
-     "A local service that takes no byte while some are waiting for it. 0: for ever."},
     {"timeouts.ping_interval", row::duration<&S::ping_interval>, "10s",
      "Silence of the server after which it is asked for a sign of life. 0: never."},
     {"timeouts.ping_timeout",

@@ -51,7 +51,6 @@ struct ClientSettings {
     Micros handshake_timeout;
     Micros drain_timeout;
     Micros relay_idle_timeout;
-    Micros write_timeout;
     Micros ping_interval;
     Micros ping_timeout;
     Micros user_timeout;
