@@ -41,9 +41,9 @@ typedef struct tn_stream_header {
 } tn_stream_header;
 
 /*
- * Writes length and JSON to `out[0..cap)`; strings are escaped, bytes that are not UTF-8 become
- * U+FFFD. Returns the bytes written (at most 4 + TN_STREAM_HEADER_MAX), TN_ERR_LIMIT if it does
- * not fit even with an empty path, or TN_ERR_INVAL for TN_VISIT_OTHER.
+ * Writes length and JSON to `out[0..cap)`; strings are escaped, bytes that are not UTF-8, and
+ * NUL, become U+FFFD. Returns the bytes written (at most 4 + TN_STREAM_HEADER_MAX), TN_ERR_LIMIT if
+ * it does not fit even with an empty path, or TN_ERR_INVAL for TN_VISIT_OTHER.
  */
 TN_API ssize_t tn_stream_header_encode(const tn_stream_header *header, uint8_t *out, size_t cap);
 

@@ -78,7 +78,7 @@ bool put_text(Writer &writer, tn_slice text)
             *writer.at++ = *at++;
             continue;
         }
-        size_t size = utf8_size(at, end);
+        size_t size = *at ? utf8_size(at, end) : 0; // no reader takes U+0000
         if (!put_character(writer, at, size))
             return false;
         at += std::max<size_t>(size, 1);
