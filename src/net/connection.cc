@@ -2,6 +2,7 @@
 
 #include "net/connection.h"
 
+#include "net/borrowed.h"
 #include "net/loop.h"
 #include "net/tls_codec.h"
 
@@ -15,66 +16,9 @@ namespace tunnel {
 
 namespace {
 
-constexpr size_t pieces_max = 62;         // put between two flushes; Borrowed is 1 KiB with it
-constexpr size_t queue_pieces_max = 64;   // blocks of the queue for one system call: 1 MiB
 constexpr size_t record_room = 17 * 1024; // a TLS record and its overhead, bytes
 
-ssize_t send_pieces(int fd, iovec *pieces, size_t count)
-{
-    msghdr message = {};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    ssize_t n;
-    do
-        n = count == 1 ? send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                       : sendmsg(fd, &message, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return n;
-}
-
-void append(ByteQueue &queue, std::span<const iovec> pieces)
-{
-    for (const iovec &piece : pieces)
-        queue.append({static_cast<const uint8_t *>(piece.iov_base), piece.iov_len});
-}
-
 } // namespace
-
-struct Connection::Borrowed {
-    size_t first = 0; // those before it have been sent
-    size_t count = 0;
-    iovec pieces[pieces_max];
-
-    std::span<const iovec> all() const { return {pieces + first, count - first}; }
-    void add(std::span<const uint8_t> bytes);
-    void drop(size_t bytes);
-};
-
-// Joins what is contiguous in memory.
-void Connection::Borrowed::add(std::span<const uint8_t> bytes)
-{
-    if (count > first) {
-        iovec &last = pieces[count - 1];
-        if (static_cast<const uint8_t *>(last.iov_base) + last.iov_len == bytes.data()) {
-            last.iov_len += bytes.size();
-            return;
-        }
-    }
-    pieces[count++] = {const_cast<uint8_t *>(bytes.data()), bytes.size()};
-}
-
-void Connection::Borrowed::drop(size_t bytes)
-{
-    while (bytes > 0) {
-        iovec &piece = pieces[first];
-        size_t n = std::min(bytes, piece.iov_len);
-        piece.iov_base = static_cast<uint8_t *>(piece.iov_base) + n;
-        piece.iov_len -= n;
-        bytes -= n;
-        if (piece.iov_len == 0)
-            first++;
-    }
-}
 
 Connection::Connection(Loop &loop, Descriptor socket, Owner &owner, SslPtr ssl)
     : loop_(loop), owner_(&owner), socket_(std::move(socket))
@@ -176,8 +120,7 @@ void Connection::settle()
         return; // nothing, or an edge is on its way
     if (n < 0)
         sending_failed(errno); // the peek used the socket's error up: a read would see a FIN
-    hup_ = edge_ = readable_ = true;
-    owner_->on_readable();
+    on_edge(EV_READ | EV_CLOSED);
 }
 
 bool Connection::peer_reset()
@@ -283,190 +226,6 @@ void Connection::end_reading(End end, const std::string &why)
     broken_ = true;
     if (error_.empty())
         error_ = why;
-}
-
-bool Connection::can_put(std::span<const uint8_t> bytes)
-{
-    if (broken_)
-        want_flush(); // where the owner is told
-    return !bytes.empty() && socket_ && !broken_ && !finishing_;
-}
-
-void Connection::put(std::span<const uint8_t> bytes)
-{
-    if (!can_put(bytes))
-        return;
-    if (!borrowed_)
-        borrowed_ = std::make_unique_for_overwrite<Borrowed>();
-    borrowed_->add(bytes);
-    pending_ += bytes.size();
-    want_flush();
-    if (borrowed_->count == pieces_max)
-        transmit(); // the flush tells of a failure
-}
-
-void Connection::write(std::span<const uint8_t> bytes)
-{
-    if (!can_put(bytes))
-        return;
-    uint8_t *copy = loop_.borrow(bytes.size());
-    memcpy(copy, bytes.data(), bytes.size());
-    put({copy, bytes.size()});
-}
-
-void Connection::want_flush()
-{
-    if (socket_)
-        loop_.wants_flush(*this);
-}
-
-bool Connection::flush()
-{
-    loop_.forget_flush(*this);
-    if (!transmit())
-        return break_off();
-    size_t sent = pending_ - std::min(pending_, unsent());
-    pending_ -= sent;
-    if (sent > 0)
-        owner_->on_sent(sent);
-    return !broken_;
-}
-
-// Sends the queue and what was put, in one system call if the socket takes it; keeps the rest.
-// Calls nobody. Returns false if the connection is broken.
-bool Connection::transmit()
-{
-    if (broken_ || !socket_)
-        return !broken_;
-    if (tls_ && !seal())
-        return false;
-    while (!blocked_ && (borrowed_ || !queue_.empty()))
-        if (!send_once())
-            return false;
-    keep_borrowed();
-    half_close();
-    return true;
-}
-
-// TLS: puts records in the place of what was put. Before the handshake's end that waits; after
-// a failure only OpenSSL's own alert still leaves.
-bool Connection::seal()
-{
-    using Life = TlsCodec::Life;
-    if (tls_->life() == Life::handshake || tls_->life() == Life::failed) {
-        if (borrowed_)
-            append(tls_->early(), borrowed_->all());
-        borrowed_.reset();
-        return true;
-    }
-    bool sealed = tls_->write_early() && (!borrowed_ || tls_->write(borrowed_->all()));
-    borrowed_.reset();
-    if (!sealed) {
-        error_ = tls_->error();
-        return sending_failed(0);
-    }
-    if (finishing_)
-        tls_->write_close();
-    if (loop_.cipher_out().empty())
-        return true;
-    borrowed_ = std::make_unique_for_overwrite<Borrowed>();
-    borrowed_->add(loop_.cipher_out());
-    return true;
-}
-
-bool Connection::send_once()
-{
-    iovec pieces[queue_pieces_max + pieces_max];
-    size_t count = queue_.peek(pieces, queue_pieces_max);
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += pieces[i].iov_len;
-    if (borrowed_ && total == queue_.size())
-        for (const iovec &piece : borrowed_->all()) {
-            pieces[count++] = piece;
-            total += piece.iov_len;
-        }
-
-    ssize_t n = send_pieces(fd(), pieces, count);
-    if (n < 0 && errno != EAGAIN)
-        return sending_failed(errno);
-    size_t sent = n < 0 ? 0 : size_t(n);
-    blocked_ = sent < total;
-    size_t from_queue = std::min(sent, queue_.size());
-    queue_.drain(from_queue);
-    if (borrowed_)
-        borrowed_->drop(sent - from_queue);
-    if (borrowed_ && borrowed_->all().empty())
-        borrowed_.reset();
-    return true;
-}
-
-void Connection::keep_borrowed()
-{
-    if (borrowed_)
-        append(queue_, borrowed_->all());
-    borrowed_.reset();
-    if (tls_)
-        loop_.cipher_out().clear();
-}
-
-// What OpenSSL had to say on its own: handshake messages, alerts, key updates.
-void Connection::absorb_tls_output()
-{
-    if (loop_.cipher_out().empty())
-        return;
-    queue_.append(loop_.cipher_out());
-    loop_.cipher_out().clear();
-    want_flush();
-}
-
-size_t Connection::unsent() const { return queue_.size() + (tls_ ? tls_->early().size() : 0); }
-
-void Connection::finish()
-{
-    if (finishing_ || broken_)
-        return;
-    finishing_ = true;
-    want_flush();
-}
-
-void Connection::half_close()
-{
-    if (!finishing_ || finished_ || unsent() > 0)
-        return;
-    if (tls_ && tls_->life() == TlsCodec::Life::handshake)
-        return;
-    finished_ = true;
-    shutdown(fd(), SHUT_WR);
-}
-
-// Nothing can be sent any more; what has arrived can be read up to its end.
-bool Connection::sending_failed(int error)
-{
-    broken_ = true;
-    if (error_.empty())
-        error_ = strerror(error);
-    forget_output();
-    hup_ = edge_ = readable_ = true;
-    return false;
-}
-
-bool Connection::break_off()
-{
-    broken_ = true;
-    forget_output();
-    if (!std::exchange(told_, true))
-        owner_->on_broken();
-    return false;
-}
-
-void Connection::forget_output()
-{
-    borrowed_.reset();
-    queue_.clear();
-    if (tls_)
-        tls_->early().clear();
-    pending_ = 0;
 }
 
 void Connection::set_abortive(bool on)

@@ -14,6 +14,7 @@
 namespace tunnel {
 
 constexpr size_t record_size = SSL3_RT_MAX_PLAIN_LENGTH; // bytes; RFC 8446 section 5.1
+constexpr size_t record_overhead = 64;                   // bytes, at most, of the suites we offer
 
 // OpenSSL's view of a codec: a BIO that reads what was fed and writes to `out`.
 struct TlsBio {
@@ -66,7 +67,8 @@ int TlsBio::write(BIO *bio, const char *bytes, size_t size, size_t *done) noexce
 {
     auto &out = static_cast<TlsCodec *>(BIO_get_data(bio))->out_;
     BIO_clear_retry_flags(bio);
-    out.insert(out.end(), bytes, bytes + size);
+    auto *begin = reinterpret_cast<const uint8_t *>(bytes); // of the vector's type: one memcpy
+    out.insert(out.end(), begin, begin + size);
     *done = size;
     return 1;
 }
@@ -137,6 +139,10 @@ ssize_t TlsCodec::read(uint8_t *dst, size_t size)
 // joined in a buffer where pieces meet.
 bool TlsCodec::write(std::span<const iovec> pieces)
 {
+    size_t total = 0;
+    for (const iovec &piece : pieces)
+        total += piece.iov_len;
+    out_.reserve(out_.size() + total + (total / record_size + 1) * record_overhead);
     uint8_t joined[record_size];
     size_t held = 0;
     for (const iovec &piece : pieces) {
