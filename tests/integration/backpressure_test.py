@@ -54,7 +54,7 @@ def two_hundred_visitors_who_read_a_byte_a_second_cost_little(box):
     growth_is_bounded(server, client, before)
     for visitor in slow:
         visitor.close()
-    wait_until(lambda: server.gauges()['streams'] == 0, 5, 'all streams are gone')
+    wait_until(lambda: server.visits() == 0, 5, 'all streams are gone')
     assert server.gauges()['buffered_bytes'] == 0
 
 
@@ -90,7 +90,7 @@ def fifty_uploads_that_nobody_reads_cost_little(box):
     assert quiet_latency(server, HOST) < 0.1 * SLOW
     for visitor in uploads:
         visitor.reset()
-    wait_until(lambda: server.gauges()['streams'] == 0, 5, 'all streams are gone')
+    wait_until(lambda: server.visits() == 0, 5, 'all streams are gone')
 
 
 @claim
@@ -115,8 +115,8 @@ def a_visitor_who_stops_reading_is_cut_after_the_write_timeout(box):
     server, _ = box.pair(nginx.port, server={'timeouts': {'write_timeout': '700ms'}})
     with Visitor(server, receive_buffer=4096) as visitor:
         visitor.send(f'GET /big HTTP/1.1\r\nHost: {HOST}\r\n\r\n'.encode())
-        wait_until(lambda: server.gauges()['streams'] == 1, 3, 'the download runs')
-        wait_until(lambda: server.gauges()['streams'] == 0, 5, 'the stalled download is cut')
+        wait_until(lambda: server.visits() == 1, 3, 'the download runs')
+        wait_until(lambda: server.visits() == 0, 5, 'the stalled download is cut')
 
 
 if __name__ == '__main__':

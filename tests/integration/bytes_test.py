@@ -74,8 +74,8 @@ class HttpCases:
         def script(channel, request):
             channel.body(request)
             channel.send(wire(case['answer']))
+            time.sleep(0.05 if 'ends' in case else 0)
             if case.get('ends') == 'reset':
-                time.sleep(0.05)
                 channel.reset()
             return 'ends' not in case
         self.local.script = script
@@ -153,11 +153,13 @@ class MuxCases:
         ended = False
         sock.settimeout(0.02)
         end = time.monotonic() + 3 * SLOW
-        asked = False
+        asked = started = False
         while time.monotonic() < end:
             try:
                 if pending:
                     sock.settimeout(2 * SLOW)
+                    time.sleep(0.05 if started else 0)
+                    started = True
                     sock.sendall(pending.pop(0))
                     sock.settimeout(0.05)
                 elif not asked and self.satisfied(case, bytes(received)):

@@ -509,7 +509,12 @@ def a_short_body_is_cut_visibly(box):
     cases = {b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n' + b'x' * 50: 'length',
              b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n32\r\n' + b'x' * 50 + b'\r\n': 'chunked'}
     for data, kind in cases.items():
-        local = Scripted(box, lambda channel, received, data=data: channel.body(received) and channel.send(data) or False)
+        def script(channel, received, data=data):
+            channel.body(received)
+            channel.send(data)
+            time.sleep(0.1)
+            return False
+        local = Scripted(box, script)
         server, client = box.pair(local.port)
         response = get(server)
         assert response.status == 200 and not response.complete and response.body == b'x' * 50, (kind, response)

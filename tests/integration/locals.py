@@ -215,12 +215,12 @@ class Scripted:
         return self.requests
 
     def close(self):
-        self.listener.close()
-        for sock in list(self.open):
+        for sock in [self.listener, *self.open]:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)  # close() alone would leave the thread inside accept()
             except OSError:
                 pass
+        self.listener.close()
 
 
 def black_hole(box):

@@ -90,7 +90,7 @@ def a_websocket_is_pinged_and_closed_with_its_code(box):
         assert socket.close_code == 4001, socket.close_code
     asyncio.run(talk())
     wait_until(lambda: local.closed == [4001], 5, 'the local has seen the close code')
-    wait_until(lambda: server.gauges()['streams'] == 0, 5, 'the stream is gone')
+    wait_until(lambda: server.visits() == 0, 5, 'the stream is gone')
 
 
 @claim
@@ -250,7 +250,7 @@ def the_visitors_reset_is_a_reset_for_the_local(box):
     visitor.reset()
     wait_until(lambda: ends, 5, 'the local is told')
     assert ends == ['reset']
-    wait_until(lambda: server.gauges()['streams'] == 0, 5, 'the stream is gone')
+    wait_until(lambda: server.visits() == 0, 5, 'the stream is gone')
 
 
 @claim
