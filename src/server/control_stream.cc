@@ -90,6 +90,8 @@ void ControlStream::on_stream_fin() noexcept
         owner_.on_control_end(*this);
 }
 
+void ControlStream::on_stream_closed() noexcept { owner_.on_control_end(*this); }
+
 void ControlStream::on_stream_broken(tn_close_reason, uint32_t) noexcept
 {
     deaf_ = true;

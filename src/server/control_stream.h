@@ -24,7 +24,8 @@ public:
         virtual void on_control_message(ControlStream &stream, std::string_view json) noexcept = 0;
         // The length of a message is 0 or too large: nothing that follows can be read.
         virtual void on_control_garbled(ControlStream &stream) noexcept = 0;
-        virtual void on_control_end(ControlStream &stream) noexcept = 0; // the peer sends no more
+        // The peer sends no more; comes once more when the stream is over.
+        virtual void on_control_end(ControlStream &stream) noexcept = 0;
 
     protected:
         ~Owner() = default;
@@ -49,6 +50,7 @@ private:
     // Stream::Owner
     void on_stream_data(std::span<const uint8_t> bytes) noexcept override;
     void on_stream_fin() noexcept override;
+    void on_stream_closed() noexcept override;
     void on_stream_broken(tn_close_reason reason, uint32_t code) noexcept override;
 
     void read(std::span<const uint8_t> bytes);

@@ -129,15 +129,24 @@ bool Penalties::may_answer(uint64_t source, Micros now)
     return found->second.answers.take(now);
 }
 
-// Forgets those whose time is over; if nobody's is, the one whose wait ends first.
+size_t Penalties::size() const
+{
+    std::lock_guard guard(lock_);
+    return records_.size();
+}
+
+// Forgets those whose time is over, but looks for them only now and then; else anybody.
 void Penalties::make_room(Micros now)
 {
-    std::erase_if(records_,
-                  [now](const auto &record) { return record.second.until + longest_wait < now; });
-    if (records_.size() < max_sources)
-        return;
-    auto earlier = [](const auto &a, const auto &b) { return a.second.until < b.second.until; };
-    records_.erase(std::min_element(records_.begin(), records_.end(), earlier));
+    constexpr Micros between_sweeps = 10 * second;
+    if (now >= next_sweep_) {
+        next_sweep_ = now + between_sweeps;
+        std::erase_if(records_, [now](const auto &record) {
+            return record.second.until + longest_wait < now;
+        });
+    }
+    if (records_.size() >= max_sources)
+        records_.erase(records_.begin());
 }
 
 } // namespace tunnel

@@ -79,6 +79,7 @@ public:
     void forgive(uint64_t source);
     // Whether a waiting source may be told so once more: beyond a few answers it is just closed.
     bool may_answer(uint64_t source, Micros now);
+    size_t size() const;
 
 private:
     struct Record {
@@ -88,8 +89,9 @@ private:
     };
     void make_room(Micros now);
 
-    std::mutex lock_;
+    mutable std::mutex lock_;
     std::unordered_map<uint64_t, Record> records_;
+    Micros next_sweep_ = 0;
 };
 
 } // namespace tunnel
