@@ -110,6 +110,16 @@ void drop_privileges(const std::string &user)
         drop_capabilities();
 }
 
+void ensure_standard_descriptors()
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void harden_process()
 {
     const rlimit none = {0, 0};

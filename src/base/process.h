@@ -29,6 +29,10 @@ private:
 // is no such user).
 void drop_privileges(const std::string &user);
 
+// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed: else a socket would
+// get its number, and what is meant for a person would go to a peer. The first thing in main().
+void ensure_standard_descriptors();
+
 // No core file (it would hold secrets), and no way back to privileges through exec.
 void harden_process();
 

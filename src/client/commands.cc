@@ -3,6 +3,7 @@
 #include "client/commands.h"
 
 #include "base/command_line.h"
+#include "base/process.h"
 #include "client/client.h"
 #include "client/target.h"
 
@@ -139,6 +140,8 @@ int run_client(const CommandLine &line, const ClientConfig &config, ClientId id)
     log_open(config.settings.log());
     print_warnings(config);
     require_server_and_token(config.settings);
+    raise_descriptor_limit();
+    harden_process();
     return Client(config.settings, std::move(id), line.has("json")).run();
 }
 

@@ -27,7 +27,7 @@ bool ControlChannel::open(Link &link)
 
 bool ControlChannel::send(const tn_control &message)
 {
-    if (!stream_ || stream_->ended() || stream_->queued() > unsent_max)
+    if (!stream_ || finished_ || stream_->ended() || stream_->queued() > unsent_max)
         return false;
     uint8_t *bytes;
     size_t size;
@@ -38,11 +38,17 @@ bool ControlChannel::send(const tn_control &message)
     return true;
 }
 
+void ControlChannel::finish()
+{
+    finished_ = true;
+    if (stream_)
+        stream_->finish();
+}
+
 void ControlChannel::close()
 {
     listening_ = false;
-    if (stream_)
-        stream_->finish();
+    finish();
 }
 
 void ControlChannel::on_stream_data(std::span<const uint8_t> bytes) noexcept

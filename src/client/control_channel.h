@@ -34,7 +34,8 @@ public:
     bool open(Link &link);
     // False if it was not queued: closed, too long, or the server does not read what we send.
     bool send(const tn_control &message);
-    void close(); // after what was sent; nothing is reported any more
+    void finish(); // after what was sent; what still comes is reported
+    void close();  // the same, and nothing is reported any more
 
 private:
     void on_stream_data(std::span<const uint8_t> bytes) noexcept override;
@@ -48,6 +49,7 @@ private:
     std::unique_ptr<Stream> stream_;
     tn_envelope_decoder decoder_;
     bool listening_ = false;
+    bool finished_ = false;
 };
 
 } // namespace tunnel

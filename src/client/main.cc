@@ -2,6 +2,7 @@
 //
 // tunnel: gives a local service a public address through a tunneld.
 
+#include "base/process.h"
 #include "client/commands.h"
 #include "client/complaint.h"
 
@@ -9,6 +10,7 @@
 
 int main(int argc, char **argv)
 {
+    tunnel::ensure_standard_descriptors();
     try {
         return tunnel::run_command(argc, argv);
     } catch (const tunnel::Failure &failure) {

@@ -51,6 +51,12 @@ std::string shown(const char *text)
     return out;
 }
 
+std::string explained(const std::string &reason)
+{
+    bool silent = reason == tn_mux_reason_name(TN_MUX_ERR_DEAD);
+    return silent ? "no sign of life from the server" : reason;
+}
+
 SessionEnd lost(const std::string &sentence) { return {SessionEnd::Why::lost, {}, sentence, 0}; }
 
 std::string text_of(const char *text) { return text ? text : ""; }
@@ -186,18 +192,20 @@ void Session::on_server_error(const tn_control &message)
 {
     std::string code = text_of(message.error_code);
     std::string sentence = shown(message.error);
-    log_warn("server error", {{"session", id_}, {"code", code}, {"message", sentence}});
     if (state_ == State::login || code == "REPLACED")
         return end({SessionEnd::Why::refused, code, sentence, 0});
+    log_warn("server error", {{"session", id_}, {"code", code}, {"message", sentence}});
     server_word_ = sentence.empty() ? code : sentence;
 }
 
 void Session::on_server_shutdown(const tn_control &message)
 {
-    server_word_ = "the server is shutting down";
-    if (message.error && *message.error)
-        server_word_ += " (" + shown(message.error) + ")";
-    log_info("server shutdown", {{"session", id_}, {"grace_ms", message.grace_period_ms}});
+    server_word_ = shown(message.error);
+    if (server_word_.empty())
+        server_word_ = "the server is shutting down";
+    log_debug("server shutdown", {{"session", id_}, {"grace_ms", message.grace_period_ms}});
+    if (state_ == State::leaving && end_.why == SessionEnd::Why::lost)
+        end_.sentence = server_word_; // its GOAWAY overtook this message
 }
 
 void Session::answer_ping(const tn_control &message)
@@ -281,7 +289,7 @@ void Session::leave(SessionEnd why)
     end_ = std::move(why);
     end_known_ = true;
     enter(State::leaving);
-    control_.close();
+    control_.finish();
     link_->drain(settings().drain_timeout);
     drain_check_.start(0);
 }
@@ -325,7 +333,7 @@ void Session::on_link_closed(const std::string &reason) noexcept
         bool untrusted = state_ == State::connecting && link_->connection().ssl() &&
                          tls_verification_failed(link_->connection().ssl());
         end_.why = untrusted ? SessionEnd::Why::untrusted : SessionEnd::Why::lost;
-        end_.sentence = server_word_.empty() ? reason : server_word_;
+        end_.sentence = server_word_.empty() ? explained(reason) : server_word_;
     }
     enter(State::ending);
     login_timer_.stop();

@@ -211,7 +211,8 @@ void Status::waiting(LogLevel level, Micros delay, uint64_t attempt, const std::
     snprintf(words, sizeof words,
              "reconnecting in %.1f s (attempt %llu): ", double(delay) / double(second),
              static_cast<unsigned long long>(attempt));
-    say(level, words + reason, "reconnecting",
+    const char *prefix = level == LogLevel::warn ? "tunnel: warning: " : "";
+    say(level, prefix + (words + reason), "reconnecting",
         {{"delay_ms", milliseconds(delay)}, {"attempt", attempt}, {"reason", reason}});
     if (json_)
         out(JsonLine("session")

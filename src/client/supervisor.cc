@@ -101,9 +101,10 @@ void Supervisor::wait(const SessionEnd &end, const Complaint &complaint)
     if (backoff_.exhausted())
         return finish(&complaint);
     enter(State::waiting);
-    bool untrusted = end.why == SessionEnd::Why::untrusted;
-    status_.waiting(untrusted ? LogLevel::warn : LogLevel::info, delay, backoff_.failures(),
-                    end.why == SessionEnd::Why::lost ? end.sentence : complaint.what);
+    bool by_server = end.why == SessionEnd::Why::refused;
+    bool serious = end.why != SessionEnd::Why::lost;
+    status_.waiting(serious ? LogLevel::warn : LogLevel::info, delay, backoff_.failures(),
+                    by_server ? complaint.what : end.sentence);
     retry_.start(delay);
 }
 
