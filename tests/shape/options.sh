@@ -103,7 +103,8 @@ equal 'reasons: src/server/reason.cc <, man/tunneld.8 >' table manual
 
 # Every exit code that a source gives is in the manual of its program.
 for pair in server:tunneld.8 client:tunnel.1; do
-    for code in $(grep -ohE '\bexit_[a-z_]+' -r --exclude=complaint.cc "$root/src/${pair%:*}" | sort -u); do
+    for code in $(grep -ohE '\bexit_[a-z_]+' -r --exclude=complaint.cc --exclude=failure.h \
+        "$root/src/${pair%:*}" "$root/src/base" "$root/src/net" | sort -u); do
         number=$(sed -n "s/^ *$code = \([0-9]*\),.*/\1/p" "$root/src/base/failure.h")
         [ -z "$number" ] || grep -q "^\.It $number$" "$root/man/${pair#*:}" ||
             { echo "exit code $number ($code) is not in man/${pair#*:}"; status=1; }
