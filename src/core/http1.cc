@@ -47,7 +47,7 @@ HeadReader start_reading(tn_http1_head &head, const tn_http1_limits &limits, con
                          size_t size)
 {
     memset(&head, 0, offsetof(tn_http1_head, fields));
-    return {head, limits, in, in, in + size, in + std::min<size_t>(size, limits.head)};
+    return {head, limits, in, in, in + std::min<size_t>(size, limits.head)};
 }
 
 Got refuse(tn_http1_head &head, uint16_t status, const char *why)
@@ -65,10 +65,12 @@ Got read_line(HeadReader &reader, size_t limit, uint16_t status_if_long, tn_slic
     const uint8_t *at = find_line_end(start, reader.stop);
     if (static_cast<size_t>(at - start) > limit)
         return refuse(reader.head, status_if_long, "line too long");
-    bool cr_is_last = at + 1 >= reader.stop && (at == reader.stop || *at == '\r');
-    if (cr_is_last && static_cast<size_t>(reader.stop - reader.begin) == reader.limits.head)
+
+    bool unfinished = at == reader.stop || (*at == '\r' && at + 1 == reader.stop);
+    bool full = static_cast<size_t>(reader.stop - reader.begin) == reader.limits.head;
+    if (unfinished && full)
         return refuse(reader.head, status_if_long, "head too long");
-    if (cr_is_last)
+    if (unfinished)
         return Got::part;
     if (*at != '\r')
         return refuse(reader.head, 400, *at == '\n' ? "bare LF" : "control byte");

@@ -24,8 +24,7 @@ struct HeadReader {
     const tn_http1_limits &limits;
     const uint8_t *begin;
     const uint8_t *at;
-    const uint8_t *end;  // of what has arrived
-    const uint8_t *stop; // the head must end before
+    const uint8_t *stop; // the end of what has arrived, or of what a head may have
 };
 
 // http1.cc

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include <tunnel/control.h>
 
@@ -607,6 +608,49 @@ static void what_cannot_be_written_is_refused(void **state)
     free(huge);
 }
 
+/* The n-th allocation of the JSON library fails, for every n. */
+static unsigned allocations_left;
+
+static void *allocate(size_t size)
+{
+    return allocations_left > 0 ? (--allocations_left, malloc(size)) : NULL;
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+    (void)state;
+    const tn_tunnel_request tunnel = {"app", NULL, NULL, NULL, 80};
+    const char *capability = "udp";
+    const tn_control message = {.type = TN_CONTROL_HANDSHAKE,
+                                .token = "t",
+                                .tunnels = &tunnel,
+                                .tunnel_count = 1,
+                                .capabilities = &capability,
+                                .capability_count = 1};
+    uint8_t *bytes;
+    size_t size;
+    tn_control *back;
+    tn_error error = TN_ERR_NOMEM;
+    json_set_alloc_funcs(allocate, free);
+    for (unsigned n = 0; error != TN_OK; ++n) {
+        allocations_left = n;
+        error = tn_control_encode(&message, &bytes, &size);
+        assert_true(error == TN_OK || error == TN_ERR_NOMEM);
+        assert_true(n < 500);
+    }
+    error = TN_ERR_NOMEM;
+    for (unsigned n = 0; error != TN_OK; ++n) {
+        allocations_left = n;
+        error = decode_bytes((const char *)bytes + 4, size - 4, &back);
+        /* jansson's scanner calls what it has no memory for a syntax error */
+        assert_true(error == TN_OK || error == TN_ERR_NOMEM || error == TN_ERR_PROTOCOL);
+        assert_true(n < 500);
+    }
+    json_set_alloc_funcs(malloc, free);
+    tn_control_free(back);
+    tn_control_release(bytes, size);
+}
+
 static void types_have_names(void **state)
 {
     (void)state;
@@ -644,6 +688,7 @@ int main(void)
         cmocka_unit_test(the_other_messages_come_back),
         cmocka_unit_test(a_ping_carries_its_timestamp_twice),
         cmocka_unit_test(what_cannot_be_written_is_refused),
+        cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(types_have_names),
     };
     return cmocka_run_group_tests_name("control", tests, NULL, NULL);
