@@ -209,6 +209,8 @@ void Link::report(const tn_mux_event &event)
     case TN_MUX_DRAINED:
         return owner_.on_link_drained();
     case TN_MUX_SESSION_ERROR:
+        if (event.reason == TN_MUX_ERR_DEAD) // nobody is there to take a last word
+            return lose(tn_mux_reason_name(int(event.reason)));
         return close(tn_mux_reason_name(int(event.reason)));
     case TN_MUX_REPLIES:
         return write_replies();
