@@ -2,21 +2,16 @@
 
 #include "server/options.h"
 
-#include "base/command_line.h"
-#include "base/failure.h"
 #include "base/text.h"
 #include "net/address.h"
 
 #include <algorithm>
-#include <unistd.h>
 
 namespace tunnel {
 
 namespace {
 
 using S = ServerSettings;
-
-constexpr char default_file[] = "/etc/tunneld.yaml";
 
 constexpr const char *auth_modes[] = {"token", "none"};
 constexpr const char *log_levels[] = {"error", "warn", "info", "debug"};
@@ -275,15 +270,6 @@ constexpr Option options[] = {
      {.check = check_access_log}},
 };
 
-constexpr Flag flags[] = {
-    {'c', "config", "FILE", "default /etc/tunneld.yaml"},
-    {'t', "check", nullptr, "check the configuration and exit (0, or 78 with file:line)"},
-    {'T', "dump", nullptr, "print the configuration that is in force, and exit"},
-    {0, "print-default-config", nullptr, "print every key with its default, and exit"},
-    {'V', "version", nullptr, "print the version, and exit"},
-    {'h', "help", nullptr, "print this, and exit"},
-};
-
 constexpr char default_head[] =
     "# /etc/tunneld.yaml - tunneld.yaml(5). Every key, at its default, which is safe to try:\n"
     "# loopback only. `tunneld -t` checks this file. A change takes effect at the next start.\n"
@@ -292,116 +278,9 @@ constexpr char default_head[] =
     "# *.tunnel.example.com: control_addr \":9000\", http_addr \":80\", domain\n"
     "# \"tunnel.example.com\", and a certificate in tls.\n";
 
-void to_lower_all(std::vector<std::string> &texts)
-{
-    for (std::string &each : texts)
-        each = to_lower(each);
-}
-
-bool is_loopback(const std::string &address)
-{
-    return Address::parse(address).value().is_loopback();
-}
-
-// What no key can tell alone.
-void check_together(const OptionReader &reader, const ServerSettings &settings)
-{
-    const bool loopback = is_loopback(settings.control_addr);
-    if (settings.domains.empty())
-        reader.fail("domain", "expected at least one");
-    if (settings.auth_mode == AuthMode::none && !loopback)
-        reader.fail("auth.mode", "none would let everybody in: control_addr " +
-                                     settings.control_addr + " is not a loopback address");
-    if (settings.auth_mode == AuthMode::token && settings.token_file.empty())
-        reader.fail("auth.token_file", "is needed with auth.mode token");
-    if (!settings.control_tls && !loopback)
-        reader.fail("control_tls", "false would send tokens in clear: control_addr " +
-                                       settings.control_addr + " is not a loopback address");
-    if (!settings.cert_file.empty() && settings.key_file.empty())
-        reader.fail("tls.cert_file", "needs tls.key_file too");
-    if (!settings.key_file.empty() && settings.cert_file.empty())
-        reader.fail("tls.key_file", "needs tls.cert_file too");
-    const Address control = Address::parse(settings.control_addr).value();
-    if (control.port() != 0 && control == Address::parse(settings.http_addr).value())
-        reader.fail("http_addr", "is the same as control_addr");
-}
-
-void finish(const OptionReader &reader, ServerSettings &settings)
-{
-    to_lower_all(settings.domains);
-    to_lower_all(settings.reserved_subdomains);
-    check_together(reader, settings);
-}
-
-ServerAction action_of(const CommandLine &line)
-{
-    if (line.has("help"))
-        return ServerAction::help;
-    if (line.has("version"))
-        return ServerAction::version;
-    if (line.has("print-default-config"))
-        return ServerAction::print_default_config;
-    if (line.has("dump"))
-        return ServerAction::dump;
-    return line.has("check") ? ServerAction::check : ServerAction::run;
-}
-
-bool needs_settings(ServerAction action)
-{
-    return action == ServerAction::run || action == ServerAction::check ||
-           action == ServerAction::dump;
-}
-
-// Without -c the usual file may be missing: the defaults are enough to try things.
-std::string config_file(const CommandLine &line)
-{
-    if (const auto given = line.flags.find("config"); given != line.flags.end())
-        return given->second;
-    return access(default_file, F_OK) == 0 ? default_file : "";
-}
-
 } // namespace
 
-ServerCommand read_server_command(int argc, char **argv)
-{
-    const CommandLine line = parse_command_line(argc, argv, options, flags);
-    if (!line.arguments.empty())
-        throw Failure(exit_usage, "unexpected argument \"" + line.arguments.front() + "\"");
-    ServerCommand command;
-    command.action = action_of(line);
-    if (!needs_settings(command.action))
-        return command;
-
-    OptionReader reader(options, &command.settings);
-    command.config_file = config_file(line);
-    if (!command.config_file.empty())
-        reader.load_file(command.config_file);
-    reader.load_environment();
-    reader.apply(line);
-    finish(reader, command.settings);
-    return command;
-}
-
-ServerSettings load_server_settings(const std::string &config_file)
-{
-    ServerSettings settings;
-    OptionReader reader(options, &settings);
-    reader.load_file(config_file);
-    finish(reader, settings);
-    return settings;
-}
-
-std::string server_help()
-{
-    return "tunneld - reverse tunnel server\n"
-           "\n"
-           "Usage: tunneld [-tTVh] [-c FILE] [-u USER] [--set KEY=VALUE]...\n"
-           "\n" +
-           flags_help(flags, options) +
-           "\n"
-           "Signals: TERM/INT drain and stop, USR1 reopen logs, USR2 write the gauges to the log\n"
-           "Exit: 0 64 66 69 70 73 77 78.   Manual: tunneld(8), tunneld.yaml(5)\n";
-}
+std::span<const Option> server_options() { return options; }
 
 std::string server_dump(const ServerSettings &settings) { return dump_options(options, &settings); }
 

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/option.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -81,7 +83,7 @@ enum class ServerAction { run, check, dump, print_default_config, version, help 
 
 struct ServerCommand {
     ServerAction action = ServerAction::run;
-    std::string config_file; // where the settings came from
+    std::string config_file;      // where the settings came from
     ServerSettings settings = {}; // filled for run, check and dump
 };
 
@@ -92,6 +94,8 @@ ServerCommand read_server_command(int argc, char **argv);
 
 // The settings of one file alone. Throws as above.
 ServerSettings load_server_settings(const std::string &config_file);
+
+std::span<const Option> server_options(); // the rows
 
 std::string server_help();                               // tunneld --help
 std::string server_dump(const ServerSettings &settings); // tunneld -T: YAML that reads back
