@@ -194,7 +194,7 @@ std::string print_option(const Option &option, void *settings)
 std::string quote_yaml(std::string_view text)
 {
     std::string quoted = "\"";
-    append_json_escaped(quoted, text); // a YAML double-quoted text knows JSON's escapes
+    append_yaml_escaped(quoted, text);
     return quoted + "\"";
 }
 

@@ -83,14 +83,13 @@ uint32_t take_character(std::string_view &text)
     return character;
 }
 
-void append_u(std::string &out, uint32_t unit)
+void append_digits(std::string &out, uint32_t number, int digits)
 {
-    out += "\\u";
-    for (int shift = 12; shift >= 0; shift -= 4)
-        out += hex_digits[unit >> shift & 15];
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+        out += hex_digits[number >> shift & 15];
 }
 
-// The escapes that logfmt and JSON share; 0 if `c` has none.
+// The escapes that logfmt, JSON and YAML share; 0 if `c` has none.
 char short_escape(uint32_t c)
 {
     switch (c) {
@@ -105,6 +104,22 @@ char short_escape(uint32_t c)
         return char(c);
     default:
         return 0;
+    }
+}
+
+// `wide` appends what is beyond U+FFFF.
+template <class Wide> void append_characters(std::string &out, std::string_view text, Wide wide)
+{
+    while (!text.empty()) {
+        const uint32_t c = take_character(text);
+        if (const char letter = short_escape(c))
+            out.append({'\\', letter});
+        else if (c >= ' ' && c < 0x7f)
+            out += char(c);
+        else if (c < 0x10000)
+            append_digits(out += "\\u", c, 4);
+        else
+            wide(c);
     }
 }
 
@@ -178,19 +193,16 @@ void append_escaped(std::string &out, std::string_view text)
 
 void append_json_escaped(std::string &out, std::string_view text)
 {
-    while (!text.empty()) {
-        const uint32_t c = take_character(text);
-        if (const char letter = short_escape(c))
-            out.append({'\\', letter});
-        else if (c >= ' ' && c < 0x7f)
-            out += char(c);
-        else if (c < 0x10000)
-            append_u(out, c);
-        else { // a surrogate pair, RFC 8259 section 7
-            append_u(out, 0xd800 + ((c - 0x10000) >> 10));
-            append_u(out, 0xdc00 + ((c - 0x10000) & 0x3ff));
-        }
-    }
+    const auto wide = [&out](uint32_t c) { // a surrogate pair, RFC 8259 section 7
+        append_digits(out += "\\u", 0xd800 + ((c - 0x10000) >> 10), 4);
+        append_digits(out += "\\u", 0xdc00 + ((c - 0x10000) & 0x3ff), 4);
+    };
+    append_characters(out, text, wide);
+}
+
+void append_yaml_escaped(std::string &out, std::string_view text)
+{
+    append_characters(out, text, [&out](uint32_t c) { append_digits(out += "\\U", c, 8); });
 }
 
 std::optional<uint64_t> parse_count(std::string_view text)

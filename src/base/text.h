@@ -31,6 +31,8 @@ void append_escaped(std::string &out, std::string_view text);
 // Appends `text` as the inside of a JSON string, in ASCII: \uNNNN for every other character,
 // U+FFFD for bytes that are no UTF-8.
 void append_json_escaped(std::string &out, std::string_view text);
+// The same for YAML between double quotes, which knows no surrogate pairs.
+void append_yaml_escaped(std::string &out, std::string_view text);
 
 // A decimal number, nothing around it; empty if it is none or does not fit.
 std::optional<uint64_t> parse_count(std::string_view text);

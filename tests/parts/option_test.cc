@@ -200,7 +200,7 @@ TEST(a_secret_is_never_repeated)
 
 TEST(a_dump_reads_back_as_the_same_settings)
 {
-    Settings s = read("on: false\nnames: ['a b', \"\\u00e9\"]\ntext: \"x: #y\"\nnumber: 3\nitems: "
+    Settings s = read("on: false\nnames: ['a b', \"\\u00e9\\U0001f600\"]\ntext: \"x: #y\"\nnumber: 3\nitems: "
                       "[{name: n, port: 9}]\n"
                       "part: {wait: 90s, size: 1000000}\n");
     const std::string dump = dump_options(table, &s);
