@@ -58,28 +58,6 @@ void expire(tn_mux &mux, Stream &stream)
     }
 }
 
-// When the silence of the peer calls for something: a ping first, then the end.
-uint64_t silence_deadline(const tn_mux &mux)
-{
-    if (mux.config.ping_interval_ms == 0)
-        return UINT64_MAX;
-    if (!mux.ping.keepalive)
-        return mux.last_input_us + uint64_t{mux.config.ping_interval_ms} * 1000;
-    if (mux.config.ping_timeout_ms == 0)
-        return UINT64_MAX;
-    return mux.ping.queued_us + uint64_t{mux.config.ping_timeout_ms} * 1000;
-}
-
-void break_silence(tn_mux &mux)
-{
-    if (mux.ping.keepalive)
-        return mux_fail(mux, TN_MUX_ERR_DEAD, 0, -1);
-    if (!mux.ping.outstanding)
-        mux_queue_ping(mux);
-    mux.ping.queued_us = mux.clock.now_us;
-    mux.ping.keepalive = true;
-}
-
 void end_drain(tn_mux &mux)
 {
     mux.drain_deadline_us = UINT64_MAX;
@@ -130,8 +108,6 @@ void tunnel::mux_set_now(tn_mux &mux, uint64_t now_us)
     mux.deadlines.now_us = mux.clock.now_us;
 }
 
-void tunnel::mux_queue_ping(tn_mux &mux) { mux.ping.queued = true; }
-
 void tunnel::mux_run_timers(tn_mux &mux)
 {
     uint64_t now = mux.clock.now_us;
@@ -142,8 +118,8 @@ void tunnel::mux_run_timers(tn_mux &mux)
         expire(mux, *stream);
     if (now >= mux.drain_deadline_us)
         end_drain(mux);
-    if (now >= silence_deadline(mux))
-        break_silence(mux);
+    if (now >= mux_silence_deadline(mux))
+        mux_break_silence(mux);
 }
 
 void tunnel::mux_fail(tn_mux &mux, tn_mux_reason reason, uint32_t code, int goaway)
@@ -235,7 +211,7 @@ tn_error tn_mux_create(tn_mux_pool *pool, tn_role role, const tn_mux_config *giv
     table_init(mux->table, pool->streams, seed(*mux, now_us));
     set_durations(*mux);
     credit_init(*mux);
-    mux_queue_ping(*mux);
+    mux->ping.queued = true; // the first round-trip time
     pool->muxes++;
     *out = mux;
     return TN_OK;
@@ -270,7 +246,7 @@ uint64_t tn_mux_next_timeout(const tn_mux *mux)
     if (mux->phase == Phase::failed || clock.frozen)
         return UINT64_MAX;
     uint64_t next = deadline_next_us(mux->deadlines, mux->pool->streams);
-    next = std::min({next, mux->drain_deadline_us, silence_deadline(*mux)});
+    next = std::min({next, mux->drain_deadline_us, mux_silence_deadline(*mux)});
     return next == UINT64_MAX ? next : next + clock.lag_us;
 }
 
@@ -280,17 +256,6 @@ void tn_mux_transport_hint(tn_mux *mux, uint32_t min_rtt_us, uint64_t delivery_b
         mux->stats.rtt_min_us = min_rtt_us;
     if (delivery_bytes_per_s)
         mux->schedule.rate = delivery_bytes_per_s;
-}
-
-tn_error tn_mux_ping(tn_mux *mux, uint64_t now_us)
-{
-    if (mux->phase == Phase::failed)
-        return TN_ERR_CLOSED;
-    mux_set_now(*mux, now_us);
-    mux->ping.asked = true;
-    if (!mux->ping.outstanding)
-        mux_queue_ping(*mux);
-    return TN_OK;
 }
 
 tn_error tn_mux_drain(tn_mux *mux, uint64_t now_us, uint32_t deadline_ms)

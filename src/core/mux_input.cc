@@ -16,19 +16,8 @@ using namespace tunnel;
 namespace {
 
 constexpr uint32_t opening_flags = TN_FRAME_SYN | TN_FRAME_ACK | TN_FRAME_FIN;
-constexpr uint64_t rtt_min_age_us = 30'000'000;
 
 void fail(tn_mux &mux, tn_mux_reason reason) { mux_fail(mux, reason, 0, 1); }
-
-void glitch(tn_mux &mux)
-{
-    mux.stats.glitches++;
-    const tn_mux_config &config = mux.config;
-    if (!mux.glitches.take(config.glitch_burst, config.glitch_rate, mux.clock.now_us))
-        fail(mux, TN_MUX_ERR_FLOOD);
-}
-
-// ---- ids
 
 bool opened_by_peer(const tn_mux &mux, uint32_t id)
 {
@@ -36,35 +25,9 @@ bool opened_by_peer(const tn_mux &mux, uint32_t id)
     return odd == (mux.role == TN_SERVER);
 }
 
-uint32_t &used_word(tn_mux &mux, uint32_t id) { return mux.used_ids[id / 2 % used_ids_size / 32]; }
-
-uint32_t used_bit(uint32_t id) { return 1u << (id / 2 % 32); }
-
-// Whether the peer has opened `id` before, or may have: below the map nobody remembers.
-bool was_used(tn_mux &mux, uint32_t id)
+bool never_opened(const tn_mux &mux, uint32_t id)
 {
-    if (id > mux.highest_id)
-        return false;
-    if ((mux.highest_id - id) / 2 >= used_ids_size)
-        return true;
-    return used_word(mux, id) & used_bit(id);
-}
-
-void mark_used(tn_mux &mux, uint32_t id)
-{
-    if (id > mux.highest_id) {
-        uint64_t steps = (uint64_t{id} - mux.highest_id) / 2;
-        uint32_t skipped = id;
-        for (uint64_t i = std::min<uint64_t>(steps, used_ids_size); i > 0; i--, skipped -= 2)
-            used_word(mux, skipped) &= ~used_bit(skipped);
-        mux.highest_id = id;
-    }
-    used_word(mux, id) |= used_bit(id);
-}
-
-bool never_opened(tn_mux &mux, uint32_t id)
-{
-    return opened_by_peer(mux, id) ? !was_used(mux, id) : id >= mux.next_id;
+    return opened_by_peer(mux, id) ? !id_used(mux.peer_ids, id) : id >= mux.next_id;
 }
 
 // ---- what is not wanted
@@ -112,7 +75,7 @@ void on_unknown(tn_mux &mux, const tn_frame &frame)
 {
     mux.stats.unknown_stream_frames++;
     if (never_opened(mux, frame.stream))
-        glitch(mux);
+        mux_glitch(mux);
     if (mux.phase != Phase::failed)
         discard(mux, frame);
 }
@@ -153,10 +116,10 @@ Stream *on_syn(tn_mux &mux, const tn_frame &frame)
         fail(mux, TN_MUX_ERR_STREAM_ID);
         return nullptr;
     }
-    bool used = was_used(mux, frame.stream);
-    mark_used(mux, frame.stream);
+    bool used = id_used(mux.peer_ids, frame.stream);
+    id_mark(mux.peer_ids, frame.stream);
     if (frame.flags & TN_FRAME_RST) { // opened and gone again
-        glitch(mux);
+        mux_glitch(mux);
         if (mux.phase != Phase::failed)
             discard(mux, frame);
         return nullptr;
@@ -207,7 +170,7 @@ void on_answer(tn_mux &mux, Stream &stream)
 void on_fin(tn_mux &mux, Stream &stream)
 {
     if (stream.fin_received)
-        return glitch(mux);
+        return mux_glitch(mux);
     stream.fin_received = true;
     if (!stream.lingering)
         stream_raise(mux, stream, event_fin);
@@ -215,16 +178,6 @@ void on_fin(tn_mux &mux, Stream &stream)
         return stream_end(mux, stream, {TN_CR_FIN, 0, false});
     stream_refresh_control(mux, stream);
     stream_refresh(mux, stream);
-}
-
-// Under load the round-trip time is measured again and again, one ping at a time.
-void probe(tn_mux &mux)
-{
-    Ping &ping = mux.ping;
-    if (mux.config.rtt_probe_ms == 0 || ping.queued || ping.outstanding)
-        return;
-    if (mux.clock.now_us >= ping.next_probe_us)
-        mux_queue_ping(mux);
 }
 
 void on_data(tn_mux &mux, Stream &stream, const tn_frame &frame)
@@ -236,11 +189,11 @@ void on_data(tn_mux &mux, Stream &stream, const tn_frame &frame)
     bool fin = frame.flags & TN_FRAME_FIN;
     if (frame.length) {
         mux.body = {.left = frame.length, .slot = stream.slot, .fin = fin};
-        probe(mux);
+        mux_probe(mux);
     } else if (fin) {
         on_fin(mux, stream);
     } else if (!(frame.flags & opening_flags)) {
-        glitch(mux);
+        mux_glitch(mux);
     }
 }
 
@@ -249,7 +202,7 @@ void on_window(tn_mux &mux, Stream &stream, const tn_frame &frame)
     if (frame.length > UINT32_MAX - stream.send_credit)
         return stream_end(mux, stream, {TN_CR_WINDOW, TN_RST_FLOW_CONTROL, true});
     if (frame.length == 0 && !(frame.flags & opening_flags))
-        return glitch(mux);
+        return mux_glitch(mux);
     stream.send_credit += frame.length;
     stream_refresh(mux, stream);
     if (frame.flags & TN_FRAME_FIN)
@@ -281,49 +234,6 @@ void on_stream_frame(tn_mux &mux, const tn_frame &frame)
         on_window(mux, *stream, frame);
 }
 
-// ---- frames of the session
-
-void on_pong(tn_mux &mux, uint32_t value)
-{
-    Ping &ping = mux.ping;
-    if (!ping.outstanding || value != ping.value)
-        return glitch(mux);
-    uint64_t now = mux.clock.now_us;
-    uint64_t rtt = now - ping.sent_us;
-    ping.outstanding = false;
-    ping.next_probe_us = now + std::max<uint64_t>(mux.config.rtt_probe_ms * 1000u, rtt);
-
-    tn_mux_stats &stats = mux.stats;
-    stats.rtt_last_us = rtt;
-    stats.rtt_smoothed_us = stats.rtt_smoothed_us ? (stats.rtt_smoothed_us * 7 + rtt) / 8 : rtt;
-    if (!stats.rtt_min_us || rtt <= stats.rtt_min_us || now - ping.rtt_min_at_us > rtt_min_age_us) {
-        stats.rtt_min_us = rtt;
-        ping.rtt_min_at_us = now;
-    }
-    if (!ping.asked)
-        return;
-    ping.asked = false;
-    mux.pong_rtt_us = rtt;
-    mux_raise(mux, session_pong);
-}
-
-void on_ping(tn_mux &mux, const tn_frame &frame)
-{
-    if (frame.stream != 0)
-        return fail(mux, TN_MUX_ERR_STREAM_ID);
-    if (!(frame.flags & TN_FRAME_SYN)) {
-        if (frame.flags & TN_FRAME_ACK)
-            on_pong(mux, frame.length);
-        return;
-    }
-    if (mux.pong_count == pong_ring_size)
-        return fail(mux, TN_MUX_ERR_FLOOD);
-    mux.pongs[(mux.pong_first + mux.pong_count) % pong_ring_size] = frame.length;
-    mux.pong_count++;
-    if (mux.pong_count == pong_ring_size / 2)
-        mux_raise(mux, session_replies);
-}
-
 void on_go_away(tn_mux &mux, const tn_frame &frame)
 {
     if (frame.length != 0)
@@ -345,7 +255,7 @@ void on_header(tn_mux &mux)
         return fail(mux, mux.header[0] ? TN_MUX_ERR_VERSION : TN_MUX_ERR_TYPE);
     switch (frame.type) {
     case TN_FRAME_PING:
-        return on_ping(mux, frame);
+        return mux_on_ping(mux, frame);
     case TN_FRAME_GO_AWAY:
         return on_go_away(mux, frame);
     default:
@@ -436,8 +346,7 @@ tn_error tn_mux_rx_placed(tn_mux *mux, size_t n, uint64_t now_us)
     if (n > tn_mux_rx_hint(mux, &handle, &user))
         return TN_ERR_INVAL;
     mux_set_now(*mux, now_us);
-    mux->last_input_us = mux->clock.now_us;
-    mux->ping.keepalive = false;
+    mux_heard(*mux);
     if (n)
         deliver(*mux, *stream_of(*mux, handle), static_cast<uint32_t>(n));
     return TN_OK;
@@ -446,10 +355,8 @@ tn_error tn_mux_rx_placed(tn_mux *mux, size_t n, uint64_t now_us)
 tn_mux_event_type tn_mux_next(tn_mux *mux, tn_slice *in, uint64_t now_us, tn_mux_event *event)
 {
     mux_set_now(*mux, now_us);
-    if (in && in->len) {
-        mux->last_input_us = mux->clock.now_us;
-        mux->ping.keepalive = false;
-    }
+    if (in && in->len)
+        mux_heard(*mux);
     mux_run_timers(*mux);
     for (;;) {
         if (mux_take_event(*mux, *event))

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: ISC
 //
 // What a mux and its pool consist of, and the steps that its sources share: mux.cc (life and
-// session), mux_stream.cc (what owners do), stream_life.cc (how streams end), mux_input.cc
-// (parsing), mux_output.cc (gathering).
+// session), liveness.cc (pings), mux_stream.cc (what owners do), stream_life.cc (how streams end),
+// mux_input.cc (parsing), mux_event.cc (reporting), mux_output.cc (gathering).
 
 #pragma once
 
 #include "core/credit.h"
 #include "core/deadlines.h"
+#include "core/peer_ids.h"
 #include "core/schedule.h"
 #include "core/stream_table.h"
 #include "core/token_bucket.h"
@@ -16,7 +17,6 @@ namespace tunnel {
 
 constexpr uint32_t pong_ring_size = 64;
 constexpr uint32_t refusal_ring_size = 256;
-constexpr uint32_t used_ids_size = 256; // ids below the highest whose use is remembered
 constexpr uint64_t discard_budget = 1 << 20;
 
 enum class Phase : uint8_t {
@@ -110,8 +110,7 @@ struct tn_mux {
     bool goaway_received;
     tunnel::Body body;
     uint64_t discard_left;
-    uint32_t highest_id; // of the peer
-    uint32_t used_ids[tunnel::used_ids_size / 32];
+    tunnel::PeerIds peer_ids;
     uint64_t last_input_us;
     tunnel::TokenBucket glitches;
     tunnel::TokenBucket resets_received;
@@ -145,7 +144,16 @@ void mux_fail(tn_mux &mux, tn_mux_reason reason, uint32_t code, int goaway);
 inline void mux_raise(tn_mux &mux, SessionEvent event) { mux.events |= event; }
 // Whether a drain has come to its end; its GOAWAY is owed now at the latest.
 bool mux_drain_done(tn_mux &mux);
-void mux_queue_ping(tn_mux &mux);
+
+// liveness.cc
+void mux_heard(tn_mux &mux); // bytes have come
+void mux_on_ping(tn_mux &mux, const tn_frame &frame);
+void mux_probe(tn_mux &mux); // bytes of payload have come: time for a ping perhaps
+// When the silence of the peer calls for something, and that.
+uint64_t mux_silence_deadline(const tn_mux &mux);
+void mux_break_silence(tn_mux &mux);
+// The peer has sent something without sense; too much of that is a flood.
+void mux_glitch(tn_mux &mux);
 
 // mux_event.cc
 bool mux_take_event(tn_mux &mux, tn_mux_event &event); // false, and NONE: nothing to report
