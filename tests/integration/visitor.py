@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A visitor made of a plain socket, with h11 as the judge of what comes back."""
 
+import ctypes
 import socket
 import struct
 import time
@@ -16,6 +17,12 @@ def reset(sock):
     """Closes with a RST."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     sock.close()
+
+
+def disconnect(sock):
+    """Sends a RST at once, even while another thread waits in recv() or send(): that one gets an error."""
+    nowhere = struct.pack('=H14x', socket.AF_UNSPEC)
+    ctypes.CDLL(None, use_errno=True).connect(sock.fileno(), nowhere, len(nowhere))
 
 
 class Response:
@@ -77,7 +84,8 @@ class Visitor:
         data = b''
         while len(data) < size:
             piece = self.recv(size - len(data))
-            assert piece, f'ended after {len(data)} of {size} bytes'
+            if not piece:
+                raise EOFError(f'ended after {len(data)} of {size} bytes')
             data += piece
         return data
 
@@ -86,7 +94,8 @@ class Visitor:
         data = b''
         while b'\r\n\r\n' not in data:
             piece = self.recv()
-            assert piece, f'ended inside a head: {data!r}'
+            if not piece:
+                raise EOFError(f'ended inside a head: {data!r}')
             data += piece
         head, self.rest = data.split(b'\r\n\r\n', 1)
         return head + b'\r\n\r\n'

@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 
 from harness import SANITIZED, claim, run, wait_until
 from locals import Scripted, pattern
-from visitor import HOST, Visitor, get, reset
+from visitor import HOST, Visitor, disconnect, get
 
 MIB = 1 << 20
 LOADERS = 8
@@ -91,7 +91,7 @@ class Local:
         """Every connection is cut, the port is closed for a moment."""
         for sock in list(self.service.open):
             try:
-                reset(sock)
+                disconnect(sock)
             except OSError:
                 pass
         self.service.close()
@@ -104,7 +104,7 @@ class Load:
 
     def __init__(self, port, problems):
         self.port, self.problems, self.stop = port, problems, threading.Event()
-        self.count = {}
+        self.count, self.slowest, self.ports = {}, (0, ''), {}
         self.lock = threading.Lock()
 
     def note(self, outcome):
@@ -117,17 +117,21 @@ class Load:
             act = chance.choice([self.download, self.download, self.upload, self.relay, self.leave])
             started = time.monotonic()
             try:
-                self.note(act(chance))
+                outcome = act(chance)
+                self.note(outcome)
+                self.slowest = max(self.slowest, (time.monotonic() - started, f'{outcome}, port {self.ports[number]}'))
             except TimeoutError:
                 self.problems.append(f'{act.__name__} hung for {time.monotonic() - started:.0f} s')
-            except OSError:
+            except (OSError, EOFError):
                 self.note('connection lost')
                 time.sleep(0.02)
             except Exception:
                 self.problems.append(f'{act.__name__}: {traceback.format_exc()}')
 
     def visitor(self):
-        return Visitor(self.port, timeout=HANG)
+        visitor = Visitor(self.port, timeout=HANG)
+        self.ports[int(threading.current_thread().name)] = visitor.sock.getsockname()[1]
+        return visitor
 
     def download(self, chance):
         kind, size, seed = chance.choice(list(HEADS)), chance.randrange(1, 2 * MIB), chance.randrange(50)
@@ -189,11 +193,12 @@ class Load:
                     pass
             sender = threading.Thread(target=send, daemon=True)
             sender.start()
+            port = visitor.sock.getsockname()[1]
             back, end = visitor.read_to_end()
             if back != data[:len(back)]:
                 self.problems.append('wrong bytes in a relay')
             if end == 'fin' and len(back) != len(data):
-                self.problems.append(f'relay: {len(back)} of {len(data)} bytes and a clean end')
+                self.problems.append(f'relay: {len(back)} of {len(data)} bytes and a clean end, port {port}, {time.time():.3f}')
             visitor.close()
             sender.join()
         return 'relay whole' if end == 'fin' else 'relay cut'
@@ -202,8 +207,9 @@ class Load:
         """A visitor who reads slowly, or little, and goes."""
         visitor = self.visitor()
         visitor.send(f'GET /{chance.choice(list(HEADS))}/{2 * MIB}/1 HTTP/1.1\r\nHost: {HOST}\r\n\r\n'.encode())
+        visitor.read_head()
         for _ in range(chance.randrange(4)):
-            visitor.recv(chance.randrange(1, 5000))
+            visitor.read_exactly(chance.randrange(1, 100))
             time.sleep(0.05)
         visitor.reset() if chance.random() < 0.5 else visitor.close()
         return 'left'
@@ -270,7 +276,8 @@ def nothing_is_lost_or_leaked_in_bad_weather(box):
     weather = Weather(box, local)
     load = Load(weather.server.port, problems)
     wait_until(lambda: get(load.port, '/length/10/1').status == 200, 10, 'the tunnel is up')
-    threads = [threading.Thread(target=load.run, args=(number,), daemon=True) for number in range(LOADERS)]
+    threads = [threading.Thread(target=load.run, args=(number,), name=str(number), daemon=True)
+               for number in range(LOADERS)]
     for thread in threads:
         thread.start()
     begin = time.monotonic()
@@ -286,7 +293,8 @@ def nothing_is_lost_or_leaked_in_bad_weather(box):
     load.stop.set()
     for thread in threads:
         thread.join(HANG)
-    print(f'    seed {SEED}, {SECONDS} s: {sorted(load.count.items())}, {sorted(weather.count.items())}')
+    print(f'    seed {SEED}, {SECONDS} s: {sorted(load.count.items())}, {sorted(weather.count.items())},'
+          f' slowest {load.slowest[0]:.1f} s: {load.slowest[1]}')
     if any(thread.is_alive() for thread in threads):
         problems.append('a visitor hangs')
     assert not problems, '\n'.join(problems[:10])
