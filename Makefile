@@ -21,6 +21,7 @@ export PATH := $(PATH):$(CURDIR)/$(ROOT)/bin:$(CURDIR)/$(ROOT)/sbin
 export PKG_CONFIG_PATH := $(CURDIR)/$(ROOT)/lib/$(ARCH)/pkgconfig
 export PYTHONPATH := $(CURDIR)/$(ROOT)/lib/python3/dist-packages
 export LD_LIBRARY_PATH := $(CURDIR)/$(ROOT)/lib/$(ARCH)
+export OPENSSL_CONF := $(or $(wildcard /usr/lib/ssl/openssl.cnf),$(CURDIR)/build/sysroot/etc/ssl/openssl.cnf)
 ROOT_CPP = -I$(ROOT)/include -I$(ROOT)/include/$(ARCH)
 ROOT_LD = -L$(ROOT)/lib/$(ARCH) -Wl,-rpath,'$(LD_LIBRARY_PATH)'
 endif

@@ -63,26 +63,26 @@ class Demo(harness.Box):
         self.digest = hashlib.sha256(content).hexdigest()
 
     def start_all(self):
-        self.tunneld = self.server({'domain': 'localhost', 'workers': None}, preexec_fn=die_with_us)
+        self.start_tunneld()
         tunnels = {'demo': self.start_nginx(), 'echo': self.start_echo()}
         self.client(self.tunneld, tunnels, preexec_fn=die_with_us)
+
+    def start_tunneld(self, **addresses):
+        settings = {'domain': 'localhost', 'workers': None, **addresses}
+        self.tunneld = self.server(settings, preexec_fn=die_with_us)
 
     def start_nginx(self):
         port = harness.free_port()
         user = 'user root;\n' if os.getuid() == 0 else ''
         config = self.write('nginx.conf', NGINX.format(port=port, user=user))
-        nginx = shutil.which('nginx', path=os.environ['PATH'] + ':/usr/sbin')
-        libraries = {key: value for key, value in os.environ.items() if key == 'LD_LIBRARY_PATH'}
-        self.start('nginx', [nginx, '-c', config, '-p', self.dir, '-e', self.path('nginx.log')], env=libraries,
-                   preexec_fn=die_with_us)
+        nginx = [harness.need('nginx'), '-c', config, '-p', self.dir, '-e', self.path('nginx.log')]
+        self.start('nginx', nginx, preexec_fn=die_with_us)
         harness.wait_until(lambda: accepts(port), PATIENCE, 'nginx listens')
         return port
 
     def start_echo(self):
         """A WebSocket server (python3-websockets) that returns what it gets, in a process of its own."""
-        paths = {key: value for key, value in os.environ.items() if key == 'PYTHONPATH'}
-        echo = self.start('echo', [sys.executable, os.path.abspath(__file__), '--echo-server'], env=paths,
-                          preexec_fn=die_with_us)
+        echo = self.start('echo', [sys.executable, os.path.abspath(__file__), '--echo-server'], preexec_fn=die_with_us)
         return int(harness.wait_until(echo.out, PATIENCE, 'the WebSocket server listens'))
 
     @property
@@ -155,7 +155,7 @@ class Demo(harness.Box):
         before = self.url()
         self.tunneld.kill()
         begin = time.monotonic()
-        self.tunneld = self.tunneld.restarted()
+        self.start_tunneld(control_addr=self.tunneld.control, http_addr=self.tunneld.http)
         assert self.url() == before, f'the URL is now {self.url()}'
         harness.wait_until(self.answers, PATIENCE, 'the page is back')
         return None, f'reconnected in {time.monotonic() - begin:.2f} s, same URL, GET 200'

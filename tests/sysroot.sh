@@ -7,6 +7,7 @@ if [ -d build/sysroot/usr ]; then
     PKG_CONFIG_PATH=$sysroot_libraries/pkgconfig
     LD_LIBRARY_PATH=$sysroot_libraries
     PYTHONPATH=$PWD/build/sysroot/usr/lib/python3/dist-packages
+    [ -e /usr/lib/ssl/openssl.cnf ] || export OPENSSL_CONF="$PWD/build/sysroot/etc/ssl/openssl.cnf"
     export PATH PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
 fi
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
