@@ -30,6 +30,8 @@ BUILD = os.path.join(ROOT, os.environ.get('TUNNEL_BUILD') or 'build')
 SANITIZED = bool(os.environ.get('TUNNEL_SLOW')) or os.path.basename(BUILD) in ('asan', 'ubsan', 'tsan')
 TOP = tempfile.mkdtemp(prefix='tunnel-test-')  # every file of this program is below
 SLOW = 4 if SANITIZED else 1  # sanitized programs get that many times as long
+# Debian's own programs first; what tests/need unpacked for a user without root is at the end of PATH.
+SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin'
 DOMAIN = 'tun.test'
 TOKEN = 'canary-4f1d7c0be2a94e6f8f63f9d3a5f1c0aa'  # must never be seen in a log or an argv
 OTHER_TOKEN = 'canary-0c5b2f8a7d3e41b6a1f0e9d8c7b6a594'
@@ -73,7 +75,7 @@ def program(name):
 
 
 def need(command):
-    path = shutil.which(command, path='/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin')
+    path = shutil.which(command, path=SYSTEM_PATH + ':' + os.environ.get('PATH', ''))
     if not path:
         raise Skip(f'no {command} here')
     return path
@@ -281,10 +283,11 @@ class Box:
         return path
 
     def environment(self):
-        kept = {key: value for key, value in os.environ.items() if key.endswith('SAN_OPTIONS')}
+        kept = {key: value for key, value in os.environ.items()
+                if key.endswith('SAN_OPTIONS') or key in ('PYTHONPATH', 'LD_LIBRARY_PATH', 'OPENSSL_CONF')}
         home = {key: self.dir for key in ('HOME', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME',
                                           'XDG_RUNTIME_DIR', 'STATE_DIRECTORY')}
-        return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8', **home, **kept}
+        return {'PATH': SYSTEM_PATH + ':' + os.environ.get('PATH', ''), 'LC_ALL': 'C.UTF-8', **home, **kept}
 
     def server_settings(self):
         return {'control_addr': '127.0.0.1:0', 'http_addr': '127.0.0.1:0', 'domain': DOMAIN,
