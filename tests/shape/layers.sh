@@ -9,7 +9,7 @@ layer() {
     name=$1; shift
     [ -d "src/$name" ] || return 0
     allowed=$(echo "$name $*" | tr ' ' '|')
-    complain "$(grep -nE '^#include "' -r "src/$name" | grep -vE "#include \"($allowed)/")"
+    complain "$(grep -nE '^#include "' -r "src/$name" | grep -vE "#include \"(($allowed)/|config\.h\")")"
 }
 layer core
 layer base
