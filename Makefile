@@ -59,6 +59,7 @@ CLIENT_MAIN := $(call obj,src/client/main.cc)
 SERVER := $(filter-out $(SERVER_MAIN),$(call obj,src/server/*.cc))
 CLIENT := $(filter-out $(CLIENT_MAIN),$(call obj,src/client/*.cc))
 ECHO := $(call obj,tests/peer/mux_echo.cc)
+WEATHER := $(call obj,tests/relay/*.cc)
 
 # Tests and benchmarks: a program for each file; the other files of a folder help every one of it.
 program = $(patsubst %,$(B)/%,$(basename $(sort $(wildcard $(1)))))
@@ -80,10 +81,11 @@ CORE_shared = $(B)/$(LIB).so
 CORE_LIB = $(CORE_$(CORE_LINK))
 LIBRARIES = $(if $(CORE),$(B)/$(LIB).a $(B)/$(LIB).so)
 PROGRAMS = $(if $(SERVER_MAIN),$(B)/tunneld) $(if $(CLIENT_MAIN),$(B)/tunnel) $(if $(ECHO),$(B)/mux_echo)
+TOOLS = $(if $(WEATHER),$(B)/weather)
 TESTS = $(if $(filter yes,$(have_CMOCKA)),$(UNIT)) $(PARTS) $(if $(REPLAY),$(FUZZ))
 
 all: $(LIBRARIES) $(PROGRAMS)
-tests: $(TESTS)
+tests: $(TESTS) $(TOOLS)
 
 $(B)/src/core/%.cc.o: src/core/%.cc config.mk
 	$(call say,CXX,$<)
@@ -129,6 +131,8 @@ $(B)/tunnel: $(CLIENT_MAIN) $(CLIENT) $(SHARED) $(CORE_LIB)
 	$(link)
 $(B)/mux_echo: $(ECHO) $(SHARED) $(CORE_LIB)
 	$(link)
+$(B)/weather: $(WEATHER)
+	$(link)
 $(B)/tests/unit/%: $(B)/tests/unit/%.c.o $(UNIT_HELP) $(B)/$(LIB).a
 	$(call say,LD,$@)
 	$(q)$(CC) $(CFLAGS) $(LINK_PROGRAM) -o $@ $^ $(CMOCKA_LIBS) $(JANSSON_LIBS)
@@ -163,7 +167,7 @@ check-parts: all $(PARTS)
 	$(q)$(RUN) $(PARTS)
 check-fuzz: $(FUZZ)
 	$(q)$(RUN) $(FUZZ)
-check-e2e: all
+check-e2e: all $(TOOLS)
 	$(q)$(RUN) $(E2E)
 check-shape:
 	$(q)$(RUN) $(SHAPE)
