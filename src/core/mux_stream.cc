@@ -15,6 +15,7 @@ constexpr uint32_t most_pending = 1u << 30;
 // With the whole mux over its mark a stream may still queue this much, so that each producer
 // that has to stop has bytes of its own in the queue, whose departure wakes it.
 constexpr uint64_t least_space = 4096;
+constexpr uint32_t walk_slots = 1u << 31; // of a cursor: it counts slots, not table entries
 constexpr uint8_t default_class = 2;
 constexpr uint8_t default_weight = 16;
 
@@ -47,6 +48,23 @@ tn_error may_open(tn_mux &mux)
     if (!table_reserve(mux.table, table_count(mux.table) + mux.nameless + 1))
         return TN_ERR_NOMEM;
     return TN_OK;
+}
+
+// Streams without an id, and those whose end has not been reported: they stand in no table, so
+// the pool is searched for them, with a cursor that counts slots.
+uint32_t next_outside_table(const tn_mux &mux, uint32_t *cursor)
+{
+    const StreamPool &pool = mux.pool->streams;
+    uint32_t slot = *cursor & walk_slots ? *cursor & ~walk_slots : 0;
+    for (; slot < pool_slots(pool); slot++) {
+        *cursor = (slot + 1) | walk_slots;
+        if (!slot_in_use(pool, slot) || tag_at(pool, slot).owner != mux.owner)
+            continue;
+        const Stream &stream = stream_at(pool, slot);
+        if (stream.id == 0 || stream.life != Life::open)
+            return slot;
+    }
+    return no_slot;
 }
 
 bool was_idle(const Stream &stream) { return !stream.pending && !stream.source_ready; }
@@ -260,9 +278,13 @@ tn_error tn_stream_get_info(const tn_mux *mux, tn_stream handle, tn_stream_info 
 
 bool tn_mux_iter(const tn_mux *mux, uint32_t *cursor, tn_stream *out)
 {
-    uint32_t slot = table_walk(mux->table, cursor);
+    const StreamPool &pool = mux->pool->streams;
+    uint32_t slot = *cursor & walk_slots ? no_slot : table_walk(mux->table, cursor);
+    bool others = mux->nameless || !mux->news.empty();
+    if (slot == no_slot && others)
+        slot = next_outside_table(*mux, cursor);
     if (slot == no_slot)
         return false;
-    *out = stream_handle(*mux, stream_at(mux->pool->streams, slot));
+    *out = stream_handle(*mux, stream_at(pool, slot));
     return true;
 }

@@ -38,12 +38,19 @@ void stream_raise(tn_mux &mux, Stream &stream, StreamEvent event)
         mux.news.push_back(mux.pool->streams, stream.slot);
 }
 
-// The peer has finished, our bytes wait for credit, and it grants none.
-static void watch_stall(tn_mux &mux, Stream &stream)
+static void count_blocked(tn_mux &mux, Stream &stream, bool blocked)
+{
+    mux.stats.blocked_on_credit += blocked;
+    mux.stats.blocked_on_credit -= stream.blocked;
+    stream.blocked = blocked;
+}
+
+// Our bytes wait for credit. If the peer has finished and grants none, that ends in time.
+static void watch_credit(tn_mux &mux, Stream &stream)
 {
     bool waiting = stream.pending || stream.source_ready;
-    bool stalled = stream.fin_received && waiting && stream.send_credit == 0;
-    if (!stalled)
+    count_blocked(mux, stream, waiting && stream.send_credit == 0);
+    if (!stream.blocked || !stream.fin_received)
         stream_cancel(mux, stream, Timer::stall);
     else if (stream.timer == Timer::none)
         stream_arm(mux, stream, Timer::stall);
@@ -54,7 +61,7 @@ void stream_refresh(tn_mux &mux, Stream &stream, bool was_idle)
     if (stream.life != Life::open)
         return;
     schedule_update(mux.schedule, mux.pool->streams, stream, was_idle);
-    watch_stall(mux, stream);
+    watch_credit(mux, stream);
 }
 
 void stream_refresh_control(tn_mux &mux, Stream &stream)
@@ -95,6 +102,7 @@ static void detach(tn_mux &mux, Stream &stream)
 {
     StreamPool &pool = mux.pool->streams;
     schedule_remove(mux.schedule, pool, stream);
+    count_blocked(mux, stream, false);
     deadline_cancel(mux.deadlines, pool, stream);
     stream_release_slot(mux, stream);
     if (linked(stream.control))

@@ -46,6 +46,8 @@ StreamTag &tag_at(const StreamPool &pool, uint32_t slot)
     return pool.chunks[slot / chunk_streams]->tags[slot % chunk_streams];
 }
 
+uint32_t pool_slots(const StreamPool &pool) { return pool.chunk_count * chunk_streams; }
+
 bool slot_in_use(const StreamPool &pool, uint32_t slot)
 {
     uint32_t chunk = slot / chunk_streams;

@@ -68,6 +68,7 @@ struct Stream {
     uint32_t source_ready : 1; // bytes nobody has counted wait at its source
     uint32_t starved : 1;      // space() was 0: wants WRITABLE
     uint32_t sendable : 1;     // as counted by the scheduler
+    uint32_t blocked : 1;      // as counted in blocked_on_credit
     uint32_t is_new : 1;       // in the scheduler's `fresh` list, not in `old`
 
     int16_t deficit; // in deficit_unit
@@ -123,6 +124,8 @@ void stream_free(StreamPool &pool, Stream &stream);
 
 Stream &stream_at(const StreamPool &pool, uint32_t slot);
 StreamTag &tag_at(const StreamPool &pool, uint32_t slot);
+// Slots there are; not all are in use.
+uint32_t pool_slots(const StreamPool &pool);
 // Whether a stream with a valid handle is there.
 bool slot_in_use(const StreamPool &pool, uint32_t slot);
 // The stream that `handle` names, or nullptr.

@@ -91,6 +91,102 @@ static void limits_are_free_again_when_the_last_fin_is_gathered(void **state)
           "WS o1 0; =-6; =-6; WR o1 5; WS o2 0");
 }
 
+static unsigned met(const struct script *s, unsigned ours)
+{
+    uint32_t cursor = 0;
+    unsigned count = 0, found = 0;
+    tn_stream stream;
+    for (; tn_mux_iter(s->mux, &cursor, &stream); count++)
+        for (unsigned i = 0; i < ours; i++)
+            found += !memcmp(&stream, &s->ours[i], sizeof stream);
+    assert_int_equal(count, found);
+    return found;
+}
+
+static void a_walk_meets_every_stream_with_a_valid_handle(void **state)
+{
+    (void)state;
+    struct script s;
+    script_begin(&s, TN_CLIENT, NULL);
+    script_run(&s, "open; open; gather; open"); /* the last has no id yet */
+    assert_int_equal(met(&s, 3), 3);
+    script_run(&s, "reset o1 5"); /* its RST is not gathered, but its handle is gone */
+    assert_int_equal(met(&s, 3), 2);
+    tn_mux_frame frame;
+    script_run(&s, "gather; > DF o2 0; shutdown o2");
+    assert_int_equal(tn_mux_gather(s.mux, s.now_us, 100, &frame, 1), 1);
+    assert_int_equal(met(&s, 3), 2); /* over, its end not reported */
+    script_run(&s, "wait 0");
+    assert_int_equal(met(&s, 3), 1);
+    script_end(&s);
+}
+
+static void news_made_by_a_gather_are_due_at_once(void **state)
+{
+    (void)state;
+    struct script s;
+    tn_mux_frame frame;
+    script_begin(&s, TN_SERVER, NULL);
+    script_run(&s, "> DSF p1 0; accept p1; gather; shutdown p1");
+    assert_true(tn_mux_next_timeout(s.mux) > s.now_us);
+    assert_int_equal(tn_mux_gather(s.mux, s.now_us, 100, &frame, 1), 1);
+    assert_true(tn_mux_next_timeout(s.mux) <= s.now_us);
+    script_run(&s, "wait 0");
+    assert_true(tn_mux_next_timeout(s.mux) > s.now_us);
+    script_end(&s);
+}
+
+static void timers_fire_when_they_said_they_would(void **state)
+{
+    (void)state;
+    struct script s;
+    tn_mux_event event;
+    script_begin(&s, TN_SERVER, NULL);
+    script_run(&s, "> WS p1 0");
+    s.now_us = tn_mux_next_timeout(s.mux);
+    assert_int_equal(s.now_us, 11000000);
+    assert_int_equal(tn_mux_next(s.mux, NULL, s.now_us - 1, &event), TN_MUX_NONE);
+    assert_int_equal(tn_mux_next(s.mux, NULL, s.now_us, &event), TN_MUX_CLOSED);
+    script_end(&s);
+}
+
+static void a_frozen_mux_does_not_age(void **state)
+{
+    (void)state;
+    struct script s;
+    script_begin(&s, TN_SERVER, NULL);
+    script_run(&s, "> WS p1 0; wait 9000");
+    tn_mux_suspend(s.mux, s.now_us);
+    assert_true(tn_mux_next_timeout(s.mux) == UINT64_MAX);
+    script_run(&s, "wait 100000");
+    tn_mux_resume(s.mux, s.now_us);
+    assert_int_equal(tn_mux_next_timeout(s.mux), s.now_us + 1000000);
+    script_run(&s, "wait 999");
+    assert_string_equal(s.trace, "new p1");
+    script_run(&s, "wait 1");
+    assert_string_equal(s.trace, "new p1; closed p1 accept_timeout 3");
+    script_end(&s);
+}
+
+static void bad_configurations_are_refused(void **state)
+{
+    (void)state;
+    struct script s;
+    tn_mux_config config;
+    tn_mux *mux;
+    script_begin(&s, TN_SERVER, NULL);
+    tn_mux_config_init(&config);
+    config.initial_window = TN_INITIAL_WINDOW - 1;
+    assert_int_equal(tn_mux_create(s.pool, TN_CLIENT, &config, 0, NULL, &mux), TN_ERR_INVAL);
+    tn_mux_config_init(&config);
+    config.buffered_soft = config.buffered_hard;
+    assert_int_equal(tn_mux_create(s.pool, TN_CLIENT, &config, 0, NULL, &mux), TN_ERR_INVAL);
+    tn_mux_config_init(&config);
+    config.struct_size++;
+    assert_int_equal(tn_mux_create(s.pool, TN_CLIENT, &config, 0, NULL, &mux), TN_ERR_INVAL);
+    script_end(&s);
+}
+
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name, NULL, NULL, #name                                                             \
@@ -106,6 +202,11 @@ int main(void)
         CASE(an_unanswered_open_fails_alone_if_so_configured),
         CASE(the_ack_backlog_frees_itself),
         CASE(limits_are_free_again_when_the_last_fin_is_gathered),
+        CASE(a_walk_meets_every_stream_with_a_valid_handle),
+        CASE(news_made_by_a_gather_are_due_at_once),
+        CASE(timers_fire_when_they_said_they_would),
+        CASE(a_frozen_mux_does_not_age),
+        CASE(bad_configurations_are_refused),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
