@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from harness import DOMAIN, SLOW, TOKEN, Skip, claim, need, run, wait_until
+from harness import DOMAIN, SLOW, Skip, claim, need, run
 from locals import OK, Nginx, Node, Scripted, answer, pattern
 from visitor import HOST, Visitor, get, post
 
@@ -520,6 +520,32 @@ def a_short_body_is_cut_visibly(box):
         assert response.status == 200 and not response.complete and response.body == b'x' * 50, (kind, response)
         client.stop()
         server.stop()
+
+
+@claim
+def a_local_on_ipv6_is_reached(box):
+    try:
+        listener = socket.create_server(('::1', 0), family=socket.AF_INET6)
+    except OSError:
+        raise Skip('no IPv6 here') from None
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.recv(65536)
+            connection.sendall(OK)
+            connection.close()
+    threading.Thread(target=serve, daemon=True).start()
+    box.on_close(listener.close)
+    server = box.server()
+    port = listener.getsockname()[1]
+    box.client(server, [{'subdomain': 'app', 'local_port': port, 'local_host': '::1'},
+                        {'subdomain': 'name', 'local_port': port, 'local_host': 'localhost'}])
+    assert get(server).body == b'ok'
+    assert get(server, host=f'name.{DOMAIN}').body == b'ok'
 
 
 @claim

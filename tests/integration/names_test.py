@@ -131,7 +131,7 @@ def a_replaced_client_does_not_come_back(box):
 
 
 @claim
-def a_thousand_takeovers_leak_nothing(box):
+def many_takeovers_leak_nothing(box):
     server = box.server()
     peers = [login(server, 'app', client_id='laptop') for _ in range(5)]
     before, rss = server.gauges(), server.rss()
@@ -144,6 +144,19 @@ def a_thousand_takeovers_leak_nothing(box):
     assert server.gauges()['descriptors'] <= before['descriptors'] + 2, (before, server.gauges())
     if SLOW == 1:
         assert server.rss() - rss < 4 << 20, server.rss() - rss
+
+
+@claim
+def a_client_started_again_with_the_same_file_is_the_same_client(box):
+    server, client = box.pair(named(box, 'mine').port)
+    for killed in range(2):
+        client.kill()
+        started = time.monotonic()
+        client = box.start('tunnel', client.argv)
+        wait_until(lambda: client.out(), 5, 'online')
+        assert time.monotonic() - started < 1.5 * SLOW
+        assert get(server).body == b'mine'
+    assert len(set(re.findall(r' client=(\w+)', server.err()))) == 1, server.err()
 
 
 @claim
