@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/say.h"
 #include "server/session.h"
 #include "server/worker.h"
 
@@ -17,21 +18,9 @@ namespace {
 constexpr double message_rate = 20; // a second
 constexpr double message_burst = 1200;
 
-const char *const accepted_capabilities[] = {"control"};
-
-tn_tunnel_status status_of(const Granted &granted, const TunnelWish &wish)
+std::string id_of(const tn_control &message)
 {
-    tn_tunnel_status status = {};
-    status.local_port = wish.local_port;
-    status.subdomain = wish.subdomain.c_str();
-    if (granted.tunnel) {
-        status.active = true;
-        status.subdomain = granted.tunnel->subdomain.c_str();
-        status.url = granted.tunnel->url.c_str();
-    }
-    status.error = granted.refusal.sentence;
-    status.error_code = granted.refusal.code;
-    return status;
+    return message.request_id ? message.request_id : "";
 }
 
 } // namespace
@@ -41,6 +30,12 @@ Conversation::Conversation(Session &session)
 {}
 
 Claim Conversation::claim() const { return {session_.ref(), &session_, &handshake_.who}; }
+
+void Conversation::end()
+{
+    stage_ = Stage::over;
+    takeovers_.clear();
+}
 
 // ---------------------------------------------------------------- streams
 
@@ -66,13 +61,12 @@ void Conversation::on_control_message(ControlStream &stream, std::string_view js
     std::string problem;
     ControlMessage message = read_control(json, problem);
     if (!message)
-        return answer_error(stream, refusal::protocol, problem, nullptr);
+        return said(stream, say::error(stream, refusal::protocol, problem, {}));
     take(stream, *message);
 }
 
 void Conversation::on_control_garbled(ControlStream &) noexcept
 {
-    stage_ = Stage::over;
     session_.fail("a control message of no or too great length");
 }
 
@@ -123,8 +117,6 @@ void Conversation::log_in(ControlStream &stream, std::string_view json)
 void Conversation::decide(ControlStream &stream, const std::vector<SessionRef> &silent)
 {
     takeovers_.erase(&stream);
-    if (stage_ != Stage::deciding)
-        return;
     Worker &worker = session_.worker();
     Directory::Login login = worker.directory().enter(claim(), handshake_.wishes, silent,
                                                       worker.policy(), worker.loop().now());
@@ -136,7 +128,8 @@ void Conversation::decide(ControlStream &stream, const std::vector<SessionRef> &
     session_.logged_in(handshake_.who);
     if (handshake_.control)
         control_ = &stream;
-    answer_login(stream, login.granted);
+    said(stream, say::welcome(stream, session_.name(), handshake_, login.granted));
+    handshake_.wishes = {};
     stream.resume();
 }
 
@@ -161,46 +154,16 @@ void Conversation::settle(const Directory::Login &login)
         });
 }
 
-void Conversation::answer_login(ControlStream &stream, const std::vector<Granted> &granted)
-{
-    std::vector<tn_tunnel_status> statuses;
-    for (size_t i = 0; i < granted.size(); i++)
-        statuses.push_back(status_of(granted[i], handshake_.wishes[i]));
-    tn_control response = {};
-    response.type = TN_CONTROL_HANDSHAKE_RESPONSE;
-    response.success = true;
-    response.version = TN_PROTOCOL_VERSION;
-    response.session_id = session_.name().c_str();
-    response.statuses = statuses.data();
-    response.status_count = statuses.size();
-    response.capabilities = accepted_capabilities;
-    response.capability_count = handshake_.control ? std::size(accepted_capabilities) : 0;
-    answer(stream, response, nullptr);
-}
-
 void Conversation::refuse_login(ControlStream &stream, const Judgement &judgement,
                                 const std::vector<Granted> &granted)
 {
-    stage_ = Stage::over;
     session_.worker().counters().logins_refused.add();
     log_warn("login refused", {{"session", session_.name()},
                                {"peer", session_.peer().text()},
                                {"code", judgement.refusal.code},
                                {"user", handshake_.who.user},
                                {"why", judgement.problem}});
-    std::vector<tn_tunnel_status> statuses;
-    for (size_t i = 0; i < granted.size(); i++)
-        statuses.push_back(status_of(granted[i], handshake_.wishes[i]));
-    tn_control response = {};
-    response.type = TN_CONTROL_HANDSHAKE_RESPONSE;
-    response.version = TN_PROTOCOL_VERSION;
-    response.statuses = statuses.data();
-    response.status_count = statuses.size();
-    response.error_code = judgement.refusal.code;
-    response.error =
-        judgement.problem.empty() ? judgement.refusal.sentence : judgement.problem.c_str();
-    response.retry_after_ms = int64_t((judgement.retry_after + millisecond - 1) / millisecond);
-    answer(stream, response, nullptr);
+    said(stream, say::no_login(stream, judgement, handshake_, granted));
     session_.close(judgement.refusal.sentence);
 }
 
@@ -224,8 +187,8 @@ void Conversation::take(ControlStream &stream, const tn_control &message)
             return (this->*row.handle)(stream, message);
 
     bool again = message.type == TN_CONTROL_HANDSHAKE;
-    answer_error(stream, refusal::protocol,
-                 again ? "the session is logged in" : "not a message for a server", &message);
+    const char *problem = again ? "the session is logged in" : "not a message for a server";
+    said(stream, say::error(stream, refusal::protocol, problem, id_of(message)));
     if (again)
         session_.close("a second login");
 }
@@ -235,71 +198,54 @@ void Conversation::add_tunnel(ControlStream &stream, const tn_control &message)
     TunnelWish wish;
     std::string problem;
     if (message.tunnel_count != 1 || !copy_wish(message.tunnels[0], wish, problem))
-        return answer_error(stream, refusal::protocol, problem, &message);
+        return said(stream, say::error(stream, refusal::protocol, problem, id_of(message)));
     Worker &worker = session_.worker();
     std::vector<SessionRef> rivals = worker.directory().rivals(handshake_.who, {&wish, 1});
     if (rivals.empty())
-        return finish_add(stream, wish, {});
+        return finish_add(stream, wish, id_of(message), {});
     stream.pause();
-    takeovers_[&stream] =
-        std::make_unique<Takeover>(worker, rivals, worker.settings().takeover_timeout,
-                                   [this, &stream, wish](std::vector<SessionRef> silent) {
-                                       finish_add(stream, wish, silent);
-                                   });
+    takeovers_[&stream] = std::make_unique<Takeover>(
+        worker, rivals, worker.settings().takeover_timeout,
+        [this, &stream, wish, id = id_of(message)](std::vector<SessionRef> silent) {
+            finish_add(stream, wish, id, silent);
+        });
 }
 
 void Conversation::finish_add(ControlStream &stream, const TunnelWish &wish,
-                              const std::vector<SessionRef> &silent)
+                              const std::string &request_id, const std::vector<SessionRef> &silent)
 {
     Worker &worker = session_.worker();
     Directory::Login login = worker.directory().add(claim(), wish, silent, worker.policy());
     settle(login);
-    tn_tunnel_status status = status_of(login.granted.front(), wish);
-    tn_control update = {};
-    update.type = TN_CONTROL_TUNNEL_UPDATE;
-    update.success = status.active;
-    update.statuses = &status;
-    update.status_count = 1;
-    update.error = status.error;
-    update.error_code = status.error_code;
-    log_info("tunnel added", {{"session", session_.name()},
-                              {"tunnel", status.subdomain},
-                              {"code", status.active ? "ok" : status.error_code}});
-    answer(stream, update, nullptr);
+    const Granted &granted = login.granted.front();
+    log_info("tunnel added",
+             {{"session", session_.name()},
+              {"tunnel", granted.tunnel ? granted.tunnel->subdomain : wish.subdomain},
+              {"code", granted.tunnel ? "ok" : granted.refusal.code}});
+    said(stream, say::tunnel_update(stream, wish, granted, request_id));
+    takeovers_.erase(&stream); // before a message behind this one starts another
     stream.resume();
-    takeovers_.erase(&stream);
 }
 
 void Conversation::remove_tunnel(ControlStream &stream, const tn_control &message)
 {
-    std::string name = to_lower(message.subdomain ? message.subdomain : "");
-    auto tunnel = session_.worker().directory().remove(session_.ref(), name);
-    Granted granted = {nullptr, tunnel ? Refusal{} : refusal::not_yours};
     TunnelWish wish;
-    wish.subdomain = tunnel ? tunnel->subdomain : name;
-    wish.local_port = tunnel ? tunnel->local_port : 0;
+    wish.subdomain = message.subdomain ? message.subdomain : "";
+    auto tunnel = session_.worker().directory().remove(session_.ref(), wish.subdomain);
     if (tunnel) {
-        tunnel->session = nullptr;
+        wish.subdomain = tunnel->subdomain;
+        wish.local_port = tunnel->local_port;
         session_.disown(tunnel);
         log_info("tunnel removed", {{"session", session_.name()}, {"tunnel", wish.subdomain}});
     }
-    tn_tunnel_status status = status_of(granted, wish);
-    tn_control update = {};
-    update.type = TN_CONTROL_TUNNEL_UPDATE;
-    update.success = tunnel != nullptr;
-    update.statuses = &status;
-    update.status_count = 1;
-    update.error = status.error;
-    update.error_code = status.error_code;
-    answer(stream, update, &message);
+    Granted gone = {nullptr, tunnel ? Refusal{} : refusal::not_yours};
+    said(stream, say::tunnel_update(stream, wish, gone, id_of(message)));
 }
 
 void Conversation::answer_ping(ControlStream &stream, const tn_control &message)
 {
-    tn_control pong = {};
-    pong.type = TN_CONTROL_PONG;
-    pong.ping_timestamp = message.ping_timestamp;
-    answer(stream, pong, &message);
+    const char *timestamp = message.ping_timestamp ? message.ping_timestamp : "";
+    said(stream, say::pong(stream, timestamp, id_of(message)));
 }
 
 void Conversation::ignore(ControlStream &, const tn_control &) {}
@@ -316,54 +262,37 @@ void Conversation::shut_down(ControlStream &, const tn_control &message)
 // ---------------------------------------------------------------- saying
 
 // A stream of its own has done its work with the answer. Who does not read answers gets no more.
-void Conversation::answer(ControlStream &stream, tn_control &message, const tn_control *to)
+void Conversation::said(ControlStream &stream, bool sent)
 {
-    message.request_id = to ? to->request_id : nullptr;
-    if (!stream.send(message) && !stream.over())
+    if (!sent && !stream.over())
         return session_.fail("answers to control messages are not read");
     if (&stream != control_)
         stream.finish();
 }
 
-void Conversation::answer_error(ControlStream &stream, const Refusal &refusal,
-                                const std::string &problem, const tn_control *to)
+// Where we speak unasked: the control stream, or one that we open for it.
+ControlStream &Conversation::voice()
 {
-    tn_control error = {};
-    error.type = TN_CONTROL_ERROR;
-    error.error_code = refusal.code;
-    error.error = problem.empty() ? refusal.sentence : problem.c_str();
-    answer(stream, error, to);
+    if (control_)
+        return *control_;
+    streams_.push_back(std::make_unique<ControlStream>(session_.link(), owner()));
+    return *streams_.back();
 }
 
 void Conversation::tell_error(const Refusal &refusal)
 {
-    tn_control error = {};
-    error.type = TN_CONTROL_ERROR;
-    error.error_code = refusal.code;
-    error.error = refusal.sentence;
-    tell(error);
+    ControlStream &stream = voice();
+    say::error(stream, refusal, {}, {});
+    if (&stream != control_)
+        stream.finish();
 }
 
 void Conversation::tell_shutdown(Micros grace)
 {
-    tn_control goodbye = {};
-    goodbye.type = TN_CONTROL_SHUTDOWN;
-    goodbye.error = "the server is shutting down";
-    goodbye.grace_period_ms = int64_t(grace / millisecond);
-    tell(goodbye);
-}
-
-// Unasked: on the control stream, or on one that we open for it.
-void Conversation::tell(tn_control &message)
-{
-    if (control_) {
-        control_->send(message);
-        return;
-    }
-    auto stream = std::make_unique<ControlStream>(session_.link(), owner());
-    stream->send(message);
-    stream->finish();
-    streams_.push_back(std::move(stream));
+    ControlStream &stream = voice();
+    say::shutdown(stream, grace);
+    if (&stream != control_)
+        stream.finish();
 }
 
 } // namespace tunnel

@@ -26,6 +26,7 @@ public:
 
     void accept(std::unique_ptr<Stream> stream); // the client opened it
 
+    void end(); // the session ends: nothing is read or decided any more
     void tell_error(const Refusal &refusal);
     void tell_shutdown(Micros grace);
 
@@ -47,22 +48,19 @@ private:
     void decide(ControlStream &stream, const std::vector<SessionRef> &silent);
     void refuse_login(ControlStream &stream, const Judgement &judgement,
                       const std::vector<Granted> &granted = {});
-    void answer_login(ControlStream &stream, const std::vector<Granted> &granted);
     void settle(const Directory::Login &login);
 
     void take(ControlStream &stream, const tn_control &message);
     void add_tunnel(ControlStream &stream, const tn_control &message);
-    void finish_add(ControlStream &stream, const TunnelWish &wish,
+    void finish_add(ControlStream &stream, const TunnelWish &wish, const std::string &request_id,
                     const std::vector<SessionRef> &silent);
     void remove_tunnel(ControlStream &stream, const tn_control &message);
     void answer_ping(ControlStream &stream, const tn_control &message);
     void ignore(ControlStream &stream, const tn_control &message);
     void shut_down(ControlStream &stream, const tn_control &message);
 
-    void answer(ControlStream &stream, tn_control &message, const tn_control *to);
-    void answer_error(ControlStream &stream, const Refusal &refusal, const std::string &problem,
-                      const tn_control *to);
-    void tell(tn_control &message);
+    void said(ControlStream &stream, bool sent);
+    ControlStream &voice();
     ControlStream::Owner &owner() { return *this; }
     Claim claim() const;
     void drop_finished();

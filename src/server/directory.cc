@@ -3,6 +3,7 @@
 #include "server/directory.h"
 
 #include "base/random.h"
+#include "base/text.h"
 #include "server/host.h"
 #include "server/policy.h"
 
@@ -214,9 +215,10 @@ std::shared_ptr<Tunnel> Directory::remove(SessionRef session, std::string_view w
     Member *member = find_member(session);
     if (!member)
         return nullptr;
+    std::string subdomain = to_lower(wanted);
     for (const std::string &name : member->names) {
         std::shared_ptr<Tunnel> tunnel = names_.at(name).tunnel;
-        if (name != wanted && tunnel->name != wanted)
+        if (name != subdomain && tunnel->name != wanted)
             continue;
         names_.erase(name);
         std::erase(member->names, tunnel->subdomain);

@@ -68,6 +68,12 @@ void Session::logged_in(const Identity &who)
         log_info("tunnel open", {{"session", name_}, {"tunnel", tunnel->subdomain}});
 }
 
+void Session::disown(const std::shared_ptr<Tunnel> &tunnel)
+{
+    tunnel->session = nullptr;
+    std::erase(tunnels_, tunnel);
+}
+
 std::unique_ptr<Stream> Session::open_visit(Stream::Owner &owner, tn_error &why)
 {
     why = state_ == State::draining ? TN_ERR_GOAWAY : TN_ERR_CLOSED;
@@ -112,13 +118,20 @@ void Session::wind_down(Micros grace)
     timer_.start(grace);
 }
 
+// What has been said still goes out.
+void Session::stop_talking()
+{
+    release_names();
+    timer_.stop();
+    conversation_.end();
+    enter(State::closing);
+}
+
 void Session::close(const std::string &reason)
 {
     if (state_ == State::closing || state_ == State::ended)
         return;
-    release_names();
-    timer_.stop();
-    enter(State::closing);
+    stop_talking();
     link_.close(reason);
 }
 
@@ -126,9 +139,7 @@ void Session::fail(const std::string &reason)
 {
     if (state_ == State::closing || state_ == State::ended)
         return;
-    release_names();
-    timer_.stop();
-    enter(State::closing);
+    stop_talking();
     link_.fail(reason);
 }
 
@@ -159,6 +170,7 @@ void Session::end(const std::string &reason)
     log_info("session closed",
              {{"session", name_}, {"peer", peer_.text()}, {"user", user_}, {"reason", reason}});
     timer_.stop();
+    conversation_.end();
     enter(State::ended);
     for (const auto &check : life_checks_)
         check->give_up();

@@ -43,7 +43,7 @@ public:
     // Conversation
     void logged_in(const Identity &who);
     void own(const std::shared_ptr<Tunnel> &tunnel) { tunnels_.push_back(tunnel); }
-    void disown(const std::shared_ptr<Tunnel> &tunnel) { std::erase(tunnels_, tunnel); }
+    void disown(const std::shared_ptr<Tunnel> &tunnel);
 
     SessionRef ref() const { return ref_; }
     const std::string &name() const { return name_; } // "sess_1f…", for log and client
@@ -68,6 +68,7 @@ private:
 
     void enter(State next);
     void release_names();
+    void stop_talking();
     void on_timeout();
     void end(const std::string &reason);
 

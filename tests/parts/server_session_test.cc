@@ -414,6 +414,45 @@ TEST(a_living_client_of_the_same_token_keeps_its_name)
     CHECK_EQUAL(house.sessions(), 1u);
 }
 
+TEST(messages_behind_one_that_waits_for_a_rival_wait_too)
+{
+    House house;
+    Client old(house, house.first);
+    old.log_in(hello("alice-token", ",\"tunnels\":[{\"subdomain\":\"one\",\"local_port\":1},"
+                                    "{\"subdomain\":\"two\",\"local_port\":2}]"));
+    old.silent = true;
+    Client next(house, house.first);
+    Talk &control = next.log_in(hello("alice-token", app_control));
+    for (const char *name : {"one", "two"})
+        control.send(std::string("{\"type\":\"add_tunnel\",\"request_id\":\"id-") + name +
+                     "\",\"payload\":{\"tunnel\":{\"subdomain\":\"" + name +
+                     "\",\"local_port\":8080}}}");
+    next.until([&] { return control.messages.size() == 3; });
+    CHECK(control.says(1, "id-one") && control.says(1, "\"active\""));
+    CHECK(control.says(2, "id-two") && control.says(2, "\"active\""));
+}
+
+TEST(a_client_that_leaves_while_its_login_waits_is_forgotten)
+{
+    House house;
+    Client old(house, house.first);
+    old.log_in(hello("alice-token", app));
+    old.silent = true;
+    {
+        Client next(house, house.other);
+        Talk &login = next.talk();
+        login.send("{\"type\":\"handshake\",\"payload\":{" + hello("alice-token", app) + "}}");
+        for (int i = 0; i < 20; i++)
+            next.turn();
+        CHECK(login.messages.empty());
+    }
+    for (int i = 0; i < 300; i++)
+        house.turn();
+    CHECK_EQUAL(house.other.load().load(), 0u);
+    CHECK_EQUAL(house.sessions(), 1u);
+    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 0u);
+}
+
 TEST(visitors_get_streams_up_to_the_limit)
 {
     House house;
