@@ -47,8 +47,11 @@ void Relay::moved()
 
 void Relay::on_readable() noexcept
 {
-    if (!ended_ && !socket_fin_)
-        stream_.ready();
+    if (ended_ || socket_fin_)
+        return;
+    if (stream_.blocked() && socket_.peer_reset())
+        return end(Ended::socket_lost);
+    stream_.ready();
 }
 
 size_t Relay::on_stream_pull(uint8_t *dst, size_t size) noexcept

@@ -35,6 +35,13 @@ void Stream::ready()
     link_->wake();
 }
 
+bool Stream::blocked() const
+{
+    tn_stream_info info;
+    return link_ && tn_stream_get_info(link_->mux_, handle_, &info) == TN_OK &&
+           info.send_credit == 0;
+}
+
 void Stream::want_pulled()
 {
     if (!link_ || in_pulled_list_)

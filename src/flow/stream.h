@@ -55,8 +55,9 @@ public:
     void send(std::span<const uint8_t> bytes); // copies to the queue
     size_t space() const;                      // bytes that may be queued before we should stop
     size_t queued() const { return queue_.size(); }
-    void ready();       // the source has bytes
-    void want_pulled(); // from on_stream_pull only
+    void ready();         // the source has bytes
+    bool blocked() const; // the peer's window is used up: no source is read until it opens
+    void want_pulled();   // from on_stream_pull only
 
     // `sent` bytes of what arrived have left our memory; with `all`, everything that arrived has.
     // What is written out may differ in length from what came in (heads are edited): so `sent`

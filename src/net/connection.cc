@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -127,10 +128,11 @@ bool Connection::peer_reset()
 {
     if (end_ != End::none || tls_ || !socket_)
         return end_ == End::broken;
-    uint8_t byte;
-    if (recv(fd(), &byte, 1, MSG_PEEK) >= 0 || errno == EAGAIN || errno == EINTR)
+    // Not by a peek: what came before the reset would hide it.
+    pollfd look = {fd(), 0, 0};
+    if (poll(&look, 1, 0) <= 0 || !(look.revents & (POLLERR | POLLHUP)))
         return false;
-    end_reading(End::broken, strerror(errno));
+    end_reading(End::broken, strerror(ECONNRESET));
     told_ = true;
     forget_output();
     return true;

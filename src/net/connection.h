@@ -72,7 +72,8 @@ public:
     bool readable() const { return readable_; } // an edge was seen and not yet used up
     End end() const { return end_; }
     // For an owner who does not want to read now but was told on_readable: whether the peer has
-    // reset the connection, as opposed to having sent more or having finished.
+    // reset the connection, as opposed to having sent more or having finished. What it sent
+    // before is lost then.
     bool peer_reset();
 
     // Borrows `bytes` until the loop's flush, where everything put in the turn leaves in one

@@ -134,14 +134,15 @@ void Exchange::request_progress()
     arm_timer();
 }
 
+// A visitor who resets while nothing of him may be read is not to be waited for.
 void Exchange::on_readable() noexcept
 {
     if (ended_)
         return;
+    if ((request_.complete() || stream_->blocked()) && visitor_.peer_reset())
+        return end(Reason::visitor_left);
     if (!request_.complete())
-        return pump_request();
-    if (visitor_.peer_reset())
-        end(Reason::visitor_left);
+        pump_request();
 }
 
 void Exchange::on_stream_writable() noexcept
