@@ -29,12 +29,12 @@ Micros after(Micros start, Micros span) { return span && start != never ? start 
 
 } // namespace
 
-Exchange::Exchange(Connection &visitor, Message &request, std::vector<uint8_t> &ahead,
+Exchange::Exchange(Connection &visitor, Timer &timer, Message &request, std::vector<uint8_t> &ahead,
                    const RequestFacts &facts, const tn_http1_limits &response_limits,
                    const ServerSettings &settings, Owner &owner)
     : visitor_(visitor), request_(request),
       response_(Message::Kind::response, response_limits, false), ahead_(ahead), facts_(facts),
-      settings_(settings), owner_(owner), timer_(visitor.loop(), [this] { check_timeouts(); })
+      settings_(settings), owner_(owner), timer_(timer)
 {
     opened_at_ = moved_at_ = taken_at_ = visitor_.loop().now();
     response_.answers(facts.head, facts.upgrade);

@@ -45,14 +45,15 @@ public:
 
     // `request` stands behind its head; `ahead` holds what was read of the visitor beyond that and
     // gets back what does not belong to this request. Both outlive the exchange.
-    Exchange(Connection &visitor, Message &request, std::vector<uint8_t> &ahead,
+    Exchange(Connection &visitor, Timer &timer, Message &request, std::vector<uint8_t> &ahead,
              const RequestFacts &facts, const tn_http1_limits &response_limits,
              const ServerSettings &settings, Owner &owner);
 
     // Opens the stream of the visit and takes over the visitor's callbacks. TN_OK, or why not; then
     // nothing has changed.
     tn_error open(Session &session);
-    void start(); // once the head has been queued on stream()
+    void start();          // once the head has been queued on stream()
+    void check_timeouts(); // the timer fired while this exchange stood
     Stream &stream() { return *stream_; }
     void stop_keep_alive()
     {
@@ -104,7 +105,6 @@ private:
 
     void put(std::span<const uint8_t> bytes);
     void put_text(std::string_view text);
-    void check_timeouts();
     void arm_timer();
     void end(Reason reason);
 
@@ -116,7 +116,7 @@ private:
     RequestFacts facts_;
     const ServerSettings &settings_;
     Owner &owner_;
-    Timer timer_;
+    Timer &timer_; // the visitor's: one event for a connection, not one for each request
     std::unique_ptr<Relay> relay_;
 
     Micros opened_at_;

@@ -202,7 +202,7 @@ void Visitor::open_visit()
 {
     Exchange::Owner &self = *this;
     exchange_ =
-        std::make_unique<Exchange>(connection_, *request_, ahead_, facts_,
+        std::make_unique<Exchange>(connection_, timer_, *request_, ahead_, facts_,
                                    worker_.http_policy().response, worker_.settings(), self);
     tn_error why = tunnel_->session ? exchange_->open(*tunnel_->session) : TN_ERR_CLOSED;
     if (why != TN_OK) {
@@ -393,6 +393,8 @@ void Visitor::on_broken() noexcept { leave(); }
 
 void Visitor::on_timeout()
 {
+    if (exchange_)
+        return exchange_->check_timeouts();
     if (state_ == State::reading && request_->started())
         return refuse(Reason::header_timeout);
     leave();
