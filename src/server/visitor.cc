@@ -60,6 +60,7 @@ void Visitor::enter(State next)
         return timer_.start(settings.keepalive_timeout ? settings.keepalive_timeout : never);
     case State::reading:
         request_.emplace(Message::Kind::request, worker_.http_policy().request, false);
+        forget_request();
         return timer_.start(settings.header_timeout ? settings.header_timeout : never);
     case State::answering:
         return timer_.start(settings.write_timeout ? settings.write_timeout : never);
@@ -69,6 +70,17 @@ void Visitor::enter(State next)
     case State::gone:
         return timer_.stop();
     }
+}
+
+// Of the request before: what is refused now must not be answered, or logged, in its likeness.
+void Visitor::forget_request()
+{
+    facts_ = {};
+    tunnel_.reset();
+    method_.clear();
+    path_.clear();
+    host_.clear();
+    request_id_.clear();
 }
 
 void Visitor::drain()
@@ -185,7 +197,6 @@ void Visitor::take_request(std::span<const uint8_t> raw)
 // Keeps of the head what the log and an error page need later.
 void Visitor::remember(const tn_http1_head &head)
 {
-    tunnel_.reset();
     std::string_view given = trusted_ ? usable_request_id(head) : std::string_view();
     if (given.empty())
         request_id_ = worker_.next_request_id();

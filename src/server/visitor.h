@@ -53,6 +53,7 @@ private:
     void on_end();
     void take_request(std::span<const uint8_t> raw);
     void remember(const tn_http1_head &head);
+    void forget_request();
     void open_visit();
     void send_head(Stream &stream);
     void hand_over(unsigned worker, std::span<const uint8_t> raw);
