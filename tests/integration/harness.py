@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -176,6 +177,12 @@ class Process:
 
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.pid}/fd'))
+
+    def limit_descriptors(self, more):
+        """Lets it open `more` descriptors than now."""
+        highest = max(int(name) for name in os.listdir(f'/proc/{self.pid}/fd'))
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (highest + 1 + more, hard))
 
     def cpu(self):
         """Seconds of processor time used so far."""

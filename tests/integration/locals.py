@@ -214,13 +214,21 @@ class Scripted:
         wait_until(lambda: len(self.requests) >= count, seconds, f'{count} requests at the local')
         return self.requests
 
+    def stop_listening(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # close() alone would leave the thread inside accept()
+        except OSError:
+            pass
+        self.listener.close()
+
     def close(self):
-        for sock in [self.listener, *self.open]:
+        """The port is closed and every connection ends politely."""
+        self.stop_listening()
+        for sock in list(self.open):
             try:
-                sock.shutdown(socket.SHUT_RDWR)  # close() alone would leave the thread inside accept()
+                sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        self.listener.close()
 
 
 def black_hole(box):

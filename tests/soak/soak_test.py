@@ -88,13 +88,13 @@ class Local:
             channel.send(data)
 
     def restart(self):
-        """Every connection is cut, the port is closed for a moment."""
+        """The port is closed for a moment and every connection is cut, as by kill -9."""
+        self.service.stop_listening()
         for sock in list(self.service.open):
             try:
                 disconnect(sock)
             except OSError:
                 pass
-        self.service.close()
         time.sleep(0.1)
         self.service = Scripted(self.box, self.script, port=self.port)
 
