@@ -64,7 +64,12 @@ struct Desk {
 
 bool refused(const Granted &granted, const Refusal &why)
 {
-    return !granted.tunnel && granted.refusal.code == why.code;
+    return !granted.tunnel && granted.refusal && !strcmp(granted.refusal.code, why.code);
+}
+
+std::string code(const Directory::Login &login)
+{
+    return login.refusal ? login.refusal.code : "none";
 }
 
 } // namespace
@@ -112,7 +117,7 @@ TEST(a_login_that_gets_none_of_its_names_changes_nothing)
     SessionRef first = desk.session();
     desk.enter(first, alice("laptop"), {wish("app")});
     auto login = desk.enter(desk.session(), alice("laptop"), {wish("www")});
-    CHECK_EQUAL(login.refusal.code, refusal::name_reserved.code);
+    CHECK_EQUAL(code(login), refusal::name_reserved.code);
     CHECK(!login.replaced);
     CHECK_EQUAL(desk.owner("app"), first.id);
     CHECK_EQUAL(desk.directory.session_count(), 1u);
@@ -125,7 +130,7 @@ TEST(another_tokens_name_is_taken)
     desk.enter(first, alice(), {wish("app")});
     SessionRef thief = desk.session();
     auto login = desk.enter(thief, mallory(), {wish("app")}, {first});
-    CHECK_EQUAL(login.refusal.code, refusal::name_taken.code);
+    CHECK_EQUAL(code(login), refusal::name_taken.code);
     CHECK(desk.directory.rivals(mallory(), std::vector{wish("app")}).empty());
     CHECK_EQUAL(desk.owner("app"), first.id);
 }
@@ -176,7 +181,7 @@ TEST(a_rival_of_the_same_token_loses_its_name_only_when_it_is_silent)
     std::vector<TunnelWish> wishes = {wish("app")};
     CHECK(desk.directory.rivals(alice("desk"), wishes) == std::vector{old});
     SessionRef next = desk.session();
-    CHECK_EQUAL(desk.enter(next, alice("desk"), wishes).refusal.code, refusal::name_taken.code);
+    CHECK_EQUAL(code(desk.enter(next, alice("desk"), wishes)), refusal::name_taken.code);
     auto login = desk.enter(next, alice("desk"), wishes, {old});
     CHECK(!login.refusal);
     CHECK(login.dispossessed == std::vector{old});
@@ -250,7 +255,7 @@ TEST(a_user_has_so_many_sessions_and_a_replaced_one_does_not_count)
     desk.enter(first, alice("one"), {});
     desk.enter(desk.session(), alice("two"), {});
     desk.enter(desk.session(), alice("three"), {});
-    CHECK_EQUAL(desk.enter(desk.session(), alice("four"), {}).refusal.code,
+    CHECK_EQUAL(code(desk.enter(desk.session(), alice("four"), {})),
                 refusal::too_many_sessions.code);
     CHECK(!desk.enter(desk.session(), mallory("four"), {}).refusal);
     CHECK(desk.enter(desk.session(), alice("one"), {}).replaced == first);
