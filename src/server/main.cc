@@ -18,11 +18,19 @@ namespace tunnel {
 
 namespace {
 
+// What a reload will read again is read now as the user who will do it then.
+std::shared_ptr<const Policy> prepare(const ServerSettings &settings)
+{
+    if (!settings.user.empty() && geteuid() == 0 && settings.keeps_certificate())
+        make_state_directory("tunneld", settings.user);
+    const ActingAs reader(settings.user);
+    log_open(settings.log());
+    return make_policy(settings, raise_descriptor_limit());
+}
+
 int run(const ServerSettings &settings)
 {
-    log_open(settings.log());
-    size_t descriptors = raise_descriptor_limit();
-    Server server(make_policy(settings, descriptors));
+    Server server(prepare(settings));
     if (!settings.user.empty())
         drop_privileges(settings.user);
     else if (geteuid() == 0)
@@ -35,6 +43,7 @@ int run(const ServerSettings &settings)
 // What a start would find wrong, without taking a port.
 int check(const ServerSettings &settings)
 {
+    const ActingAs reader(settings.user);
     check_policy(settings);
     return exit_ok;
 }

@@ -75,6 +75,8 @@ struct ServerSettings {
     std::string log_output; // "stderr" or a file
     std::string access_log; // "": into the log, "off", or a file
 
+    // A self-signed certificate, in the state directory.
+    bool keeps_certificate() const { return control_tls && cert_file.empty(); }
     LogSettings log() const { return {log_level, log_format, log_output, access_log}; }
 };
 

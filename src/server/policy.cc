@@ -41,6 +41,8 @@ std::shared_ptr<TlsContext> load_certificate(ServerSettings settings)
 {
     if (settings.cert_file.empty())
         find_certificate(settings);
+    require_readable(settings.cert_file);
+    require_readable(settings.key_file);
     return TlsContext::server(settings.cert_file, settings.key_file);
 }
 
@@ -66,8 +68,10 @@ void check_doors(const ServerSettings &settings)
 
 TokenTable load_tokens(const ServerSettings &settings)
 {
-    return settings.auth_mode == AuthMode::none ? TokenTable::open()
-                                                : TokenTable::read(settings.token_file);
+    if (settings.auth_mode == AuthMode::none)
+        return TokenTable::open();
+    require_readable(settings.token_file);
+    return TokenTable::read(settings.token_file);
 }
 
 } // namespace

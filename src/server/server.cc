@@ -22,11 +22,13 @@ Server::Server(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)
         log_warn("drain timeout: what is left is cut");
         stop();
     });
+    watchdog_ = std::make_unique<Timer>(first().loop(), [this] { prove_life(); });
 }
 
 // What watches a loop goes before the loop.
 Server::~Server()
 {
+    watchdog_.reset();
     deadline_.reset();
     signals_.reset();
     control_.reset();
@@ -75,11 +77,26 @@ void Server::run()
     for (size_t i = 1; i < workers_.size(); i++)
         threads_.emplace_back([worker = workers_[i].get()] { worker->loop().run(); });
     notifier_.send("READY=1");
+    prove_life();
     first().loop().run();
     for (std::thread &thread : threads_)
         thread.join();
     log_info("stopped");
     log_flush();
+}
+
+// The init system hears of us only after a way through every worker's loop: one that stands
+// still is as bad as a process that is gone.
+void Server::prove_life(size_t worker)
+{
+    if (notifier_.watchdog_interval() == 0)
+        return;
+    if (worker < workers_.size())
+        return workers_[worker]->loop().post([this, worker] { prove_life(worker + 1); });
+    first().loop().post([this] {
+        notifier_.send("WATCHDOG=1");
+        watchdog_->start(notifier_.watchdog_interval());
+    });
 }
 
 // ---------------------------------------------------------------- clients

@@ -34,6 +34,7 @@ private:
     void open_control();
     void admit_client(Descriptor socket, const Address &peer);
     Worker &least_loaded() const;
+    void prove_life(size_t worker = 0);
     void on_signal(int signal);
     void drain();
     void stop();
@@ -48,6 +49,7 @@ private:
     std::unique_ptr<Listener> control_;
     std::unique_ptr<Signals> signals_;
     std::unique_ptr<Timer> deadline_; // of a drain
+    std::unique_ptr<Timer> watchdog_;
     std::vector<std::thread> threads_;
     size_t undrained_ = 0; // workers that still have something to finish
     bool draining_ = false;

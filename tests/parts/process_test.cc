@@ -6,6 +6,8 @@
 #include "check.h"
 
 #include <cstdlib>
+#include <fstream>
+#include <linux/capability.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -64,6 +66,16 @@ template <class Act> bool holds_in_child(Act act)
     int status;
     CHECK(waitpid(child, &status, 0) == child);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// A line of /proc/self/status, as a number.
+uint64_t effective_capabilities()
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("CapEff:"))
+            return std::stoull(line.substr(7), nullptr, 16);
+    return UINT64_MAX;
 }
 
 } // namespace
@@ -180,6 +192,29 @@ TEST(the_init_system_is_told)
     unsetenv("NOTIFY_SOCKET");
 }
 
+TEST(the_init_system_is_told_twice_in_the_time_it_waits_for_a_sign_of_life)
+{
+    CHECK(holds_in_child([] {
+        const Folder folder;
+        const std::string path = folder / "notify";
+        sockaddr_un address = {};
+        address.sun_family = AF_UNIX;
+        strcpy(address.sun_path, path.c_str());
+        const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+        CHECK(bind(socket, reinterpret_cast<sockaddr *>(&address), sizeof address) == 0);
+        setenv("WATCHDOG_USEC", "30000000", 1);
+        CHECK(Notifier().watchdog_interval() == 0); // there is nobody to tell
+        setenv("NOTIFY_SOCKET", path.c_str(), 1);
+        const Notifier notifier;
+        CHECK(notifier.watchdog_interval() == 15 * second);
+        setenv("WATCHDOG_PID", "1", 1); // meant for another process
+        CHECK(notifier.watchdog_interval() == 0);
+        setenv("WATCHDOG_PID", std::to_string(getpid()).c_str(), 1);
+        CHECK(notifier.watchdog_interval() == 15 * second);
+        return true;
+    }));
+}
+
 TEST(the_descriptor_limit_is_raised_to_the_hard_one)
 {
     CHECK(holds_in_child([] {
@@ -217,5 +252,56 @@ TEST(privileges_are_dropped_for_good)
         drop_privileges("nobody");
         return geteuid() != 0 && getuid() == geteuid() && getegid() != 0 && setuid(0) != 0 &&
                access("/etc/shadow", R_OK) != 0;
+    }));
+}
+
+TEST(of_the_capabilities_only_the_one_for_low_ports_stays)
+{
+    if (geteuid() != 0)
+        return;
+    CHECK(holds_in_child([] {
+        const uint64_t low_ports = uint64_t(1) << CAP_NET_BIND_SERVICE;
+        const uint64_t before = effective_capabilities();
+        drop_privileges("nobody");
+        return effective_capabilities() == (before & low_ports);
+    }));
+}
+
+TEST(what_the_user_cannot_read_is_found_out_before_the_drop)
+{
+    if (geteuid() != 0)
+        return;
+    const Folder folder;
+    chmod(folder.path, 0711);
+    write_file(folder / "secret", "x", 0600);
+    write_file(folder / "plain", "x", 0644);
+    CHECK(holds_in_child([&] {
+        {
+            const ActingAs reader("nobody");
+            CHECK(geteuid() != 0 && getuid() == 0);
+            require_readable(folder / "plain");
+            require_readable(folder / "none"); // whoever reads it says so
+            const std::string said =
+                fault([&] { require_readable(folder / "secret"); }, exit_config);
+            CHECK(contains(said, "cannot be read by nobody") &&
+                  contains(said, "fix: chgrp nogroup"));
+        }
+        require_readable(folder / "secret");
+        return geteuid() == 0 && getegid() == 0;
+    }));
+}
+
+TEST(the_state_of_a_service_is_the_users_and_found_after_the_drop_too)
+{
+    if (geteuid() != 0)
+        return;
+    const Folder folder;
+    chmod(folder.path, 0711);
+    CHECK(holds_in_child([&] {
+        setenv("STATE_DIRECTORY", (folder / "state").c_str(), 1);
+        make_state_directory("tunneld", "nobody");
+        drop_privileges("nobody");
+        write_file(state_directory("tunneld", true) + "/f", "x", 0600);
+        return mode_of(folder / "state") == 0700 && read_config_file(folder / "state/f", 1) == "x";
     }));
 }
