@@ -63,7 +63,8 @@ Client::Client(const ClientSettings &settings, ClientId id, bool json)
       supervisor_(context_, make_tls(settings), status_,
                   [this](const Complaint *complaint) { on_ended(complaint); }),
       signals_(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
-               [this](int signal) { on_signal(signal); })
+               [this](int signal) { on_signal(signal); }),
+      watchdog_(loop_, [this] { prove_life(); })
 {
     if (status_.wants_visits())
         visits_.on_done = [this](const VisitRecord &record) { status_.visit(record); };
@@ -75,8 +76,19 @@ int Client::run()
 {
     look_for_local_services();
     supervisor_.start();
+    notifier_.send("READY=1"); // whether the server is there is another matter: it may come later
+    prove_life();
     loop_.run();
     return exit_;
+}
+
+void Client::prove_life()
+{
+    const Micros interval = notifier_.watchdog_interval();
+    if (interval == 0)
+        return;
+    notifier_.send("WATCHDOG=1");
+    watchdog_.start(interval);
 }
 
 void Client::on_ended(const Complaint *complaint)
@@ -127,6 +139,7 @@ void Client::on_stop_signal()
         return loop_.stop();
     }
     stopping_ = true;
+    notifier_.send("STOPPING=1");
     const Session *session = supervisor_.session();
     if (session && session->visits() > 0)
         status_.closing(session->visits());

@@ -4,10 +4,12 @@
 
 #pragma once
 
+#include "base/process.h"
 #include "client/client_id.h"
 #include "client/status.h"
 #include "client/supervisor.h"
 #include "net/signals.h"
+#include "net/timer.h"
 
 #include <csignal>
 
@@ -26,6 +28,7 @@ private:
     void on_stop_signal();
     void on_ended(const Complaint *complaint);
     void look_for_local_services();
+    void prove_life();
     void write_gauges();
 
     const ClientSettings &settings_;
@@ -40,6 +43,8 @@ private:
     Supervisor supervisor_;
     std::vector<std::unique_ptr<Dialer>> lookers_; // see look_for_local_services()
     Signals signals_;
+    Notifier notifier_;
+    Timer watchdog_;
     int exit_ = exit_ok;
     bool stopping_ = false;
 };
