@@ -185,22 +185,25 @@ class Load:
             if not visitor.read_head().startswith(b'HTTP/1.1 101'):
                 return 'relay refused'
 
+            lost = []
+
             def send():
                 try:
                     visitor.sock.sendall(data)
                     visitor.sock.shutdown(socket.SHUT_WR)
-                except OSError:
-                    pass
+                except OSError as error:
+                    lost.append(error)
             sender = threading.Thread(target=send, daemon=True)
             sender.start()
             port = visitor.sock.getsockname()[1]
             back, end = visitor.read_to_end()
+            sender.join(HANG)
+            if lost:
+                end = 'reset'  # the kernel tells a reset once: to whoever of us asked first
             if back != data[:len(back)]:
                 self.problems.append('wrong bytes in a relay')
             if end == 'fin' and len(back) != len(data):
                 self.problems.append(f'relay: {len(back)} of {len(data)} bytes and a clean end, port {port}, {time.time():.3f}')
-            visitor.close()
-            sender.join()
         return 'relay whole' if end == 'fin' else 'relay cut'
 
     def leave(self, chance):
