@@ -4,18 +4,13 @@
 
 #include "base/log.h"
 #include "base/random.h"
-#include "base/text.h"
 #include "net/dialer.h"
 #include "net/tls.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace tunnel {
 namespace {
-
-constexpr const char *capabilities[] = {"control"};
-constexpr size_t server_word_max = 200; // bytes of a server's sentence that are shown
 
 const char *name(int state)
 {
@@ -23,9 +18,12 @@ const char *name(int state)
     return names[state];
 }
 
+constexpr Micros longest = 86400 * second; // the mux counts in 32 bits
+
 // Jitter that only shortens, up to a fifth: clients that started together do not ping together.
 uint32_t shortened_ms(Micros span)
 {
+    span = std::min(span, longest);
     return uint32_t((span - random_below(span / 5 + 1)) / millisecond);
 }
 
@@ -42,15 +40,6 @@ tn_mux_config mux_config(const ClientSettings &settings)
     return config;
 }
 
-// A server's sentence goes to a terminal.
-std::string shown(const char *text)
-{
-    std::string out;
-    if (text)
-        append_escaped(out, std::string_view(text, strnlen(text, server_word_max)));
-    return out;
-}
-
 std::string explained(const std::string &reason)
 {
     bool silent = reason == tn_mux_reason_name(TN_MUX_ERR_DEAD);
@@ -58,8 +47,6 @@ std::string explained(const std::string &reason)
 }
 
 SessionEnd lost(const std::string &sentence) { return {SessionEnd::Why::lost, {}, sentence, 0}; }
-
-std::string text_of(const char *text) { return text ? text : ""; }
 
 } // namespace
 
@@ -81,7 +68,7 @@ Session::~Session() = default;
 void Session::enter(State next)
 {
     log_debug("session state",
-              {{"session", id_}, {"from", name(int(state_))}, {"to", name(int(next))}});
+              {{"session", id()}, {"from", name(int(state_))}, {"to", name(int(next))}});
     state_ = next;
 }
 
@@ -94,76 +81,21 @@ void Session::on_link_open() noexcept
     enter(State::login);
     if (!control_.open(*link_))
         return end(lost("no stream for the login"));
-    send_login();
-}
-
-void Session::send_login()
-{
-    std::vector<tn_tunnel_request> requests;
-    for (const Router::Tunnel &tunnel : context_.router.tunnels())
-        requests.push_back(
-            {.subdomain = tunnel.subdomain.empty() ? nullptr : tunnel.subdomain.c_str(),
-             .name = nullptr,
-             .local_host = tunnel.target.host.c_str(),
-             .protocol = "http",
-             .local_port = tunnel.target.port});
-
-    tn_control message = {};
-    message.type = TN_CONTROL_HANDSHAKE;
-    message.version = TN_PROTOCOL_VERSION;
-    message.token = settings().token.c_str();
-    message.client_id = context_.client_id.c_str();
-    message.tunnels = requests.data();
-    message.tunnel_count = requests.size();
-    message.capabilities = capabilities;
-    message.capability_count = std::size(capabilities);
-    if (!control_.send(message))
+    if (!send_login(control_, context_.router, settings().token, context_.client_id))
         end({SessionEnd::Why::protocol, {}, "the login does not fit into one message", 0});
 }
 
 void Session::on_login_answer(const tn_control &message)
 {
-    auto refused = SessionEnd::Why::refused;
-    Micros retry_after = Micros(std::max<int64_t>(message.retry_after_ms, 0)) * millisecond;
-    if (message.success && message.version != TN_PROTOCOL_VERSION)
-        return end({SessionEnd::Why::protocol, "VERSION_UNSUPPORTED",
-                    "the server speaks another version of the protocol", 0});
-    if (message.status_count > 0 && !take_statuses(message))
-        return break_off("an answer that does not fit the tunnels we asked for");
-    if (!message.success)
-        return end({refused, text_of(message.error_code), shown(message.error), retry_after});
-
-    bool none = std::none_of(answers_.begin(), answers_.end(), [](auto &a) { return a.active; });
-    if (none && !context_.router.tunnels().empty() && !answers_.empty())
-        return end({refused, answers_[0].code, answers_[0].sentence, retry_after});
-    if (answers_.size() != context_.router.tunnels().size())
-        return break_off("an answer that does not fit the tunnels we asked for");
-
-    id_ = shown(message.session_id);
-    for (size_t i = 0; i < message.capability_count; i++)
-        control_stays_ |= std::strcmp(message.capabilities[i], "control") == 0;
-    if (!control_stays_)
+    login_ = read_login_answer(message, context_.router);
+    if (!login_.accepted)
+        return end(login_.end);
+    if (!login_.control_stays)
         control_.close();
     login_timer_.stop();
     online_since_ = loop().now();
     enter(State::online);
     owner_.on_session_online(*this);
-}
-
-bool Session::take_statuses(const tn_control &message)
-{
-    if (message.status_count != context_.router.tunnels().size())
-        return false;
-    for (size_t i = 0; i < message.status_count; i++) {
-        const tn_tunnel_status &status = message.statuses[i];
-        TunnelAnswer answer = {status.active, text_of(status.error_code), shown(status.error)};
-        if (!status.active)
-            context_.router.refuse(i);
-        else if (!context_.router.grant(i, text_of(status.subdomain), text_of(status.url)))
-            return false;
-        answers_.push_back(std::move(answer));
-    }
-    return true;
 }
 
 // ---------------------------------------------------------------------------- messages
@@ -190,11 +122,11 @@ void Session::on_control_message(const tn_control &message) noexcept
 
 void Session::on_server_error(const tn_control &message)
 {
-    std::string code = text_of(message.error_code);
+    std::string code = message.error_code ? message.error_code : "";
     std::string sentence = shown(message.error);
     if (state_ == State::login || code == "REPLACED")
         return end({SessionEnd::Why::refused, code, sentence, 0});
-    log_warn("server error", {{"session", id_}, {"code", code}, {"message", sentence}});
+    log_warn("server error", {{"session", id()}, {"code", code}, {"message", sentence}});
     server_word_ = sentence.empty() ? code : sentence;
 }
 
@@ -203,7 +135,7 @@ void Session::on_server_shutdown(const tn_control &message)
     server_word_ = shown(message.error);
     if (server_word_.empty())
         server_word_ = "the server is shutting down";
-    log_debug("server shutdown", {{"session", id_}, {"grace_ms", message.grace_period_ms}});
+    log_debug("server shutdown", {{"session", id()}, {"grace_ms", message.grace_period_ms}});
     if (state_ == State::leaving && end_.why == SessionEnd::Why::lost)
         end_.sentence = server_word_; // its GOAWAY overtook this message
 }
@@ -271,7 +203,7 @@ void Session::drain()
     message.type = TN_CONTROL_SHUTDOWN;
     message.error = "the client is stopping";
     message.grace_period_ms = int64_t(settings().drain_timeout / millisecond);
-    if (control_stays_)
+    if (login_.control_stays)
         control_.send(message);
     leave(stopped);
 }

@@ -7,35 +7,13 @@
 #pragma once
 
 #include "client/control_channel.h"
+#include "client/login.h"
 #include "client/visit.h"
 
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 namespace tunnel {
-
-// Why a session is over.
-struct SessionEnd {
-    enum class Why {
-        lost,      // the network, or the server went away
-        untrusted, // its certificate does not prove that it is our server
-        refused,   // the server said so: `code`
-        protocol,  // it does not speak ours
-        stopped,   // we wanted it
-    };
-    Why why = Why::lost;
-    std::string code;       // the server's error code, if it named one
-    std::string sentence;   // for a person
-    Micros retry_after = 0; // asked for by the server
-};
-
-// What the server said about one tunnel, in the order of Router::tunnels().
-struct TunnelAnswer {
-    bool active;
-    std::string code; // its error code, and the sentence with it
-    std::string sentence;
-};
 
 class Session final : private Link::Owner, private ControlChannel::Owner, private Visit::Owner {
 public:
@@ -66,8 +44,8 @@ public:
     void drain();
 
     bool online() const { return state_ == State::online; }
-    const std::string &id() const { return id_; } // the server's name for it
-    const std::vector<TunnelAnswer> &answers() const { return answers_; }
+    const std::string &id() const { return login_.session_id; } // the server's name for it
+    const std::vector<TunnelAnswer> &answers() const { return login_.tunnels; }
     size_t visits() const { return visits_.size(); }
     Micros online_since() const { return online_since_; } // 0: never
     tn_mux_stats stats() const { return link_->stats(); }
@@ -91,9 +69,7 @@ private:
     void on_visit_end(Visit &visit) noexcept override;
 
     void enter(State next);
-    void send_login();
     void on_login_answer(const tn_control &message);
-    bool take_statuses(const tn_control &message);
     void on_server_error(const tn_control &message);
     void on_server_shutdown(const tn_control &message);
     void answer_ping(const tn_control &message);
@@ -111,11 +87,9 @@ private:
     State state_ = State::connecting;
     SessionEnd end_;
     bool end_known_ = false;
-    std::string id_;
+    LoginAnswer login_;
     std::string server_word_; // what the server said about its end: shutdown, error
-    std::vector<TunnelAnswer> answers_;
     Micros online_since_ = 0;
-    bool control_stays_ = false; // capability "control"
     Timer login_timer_;
     Timer drain_check_;
     std::unique_ptr<Link> link_; // before what lives on its streams

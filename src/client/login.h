@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: ISC
+//
+// The login of a session: what we say, and what we make of the answer.
+
+#pragma once
+
+#include "base/clock.h"
+#include "client/router.h"
+
+#include <string>
+#include <string_view>
+#include <tunnel/control.h>
+#include <vector>
+
+namespace tunnel {
+
+class ControlChannel;
+
+// Why a session is over.
+struct SessionEnd {
+    enum class Why {
+        lost,      // the network, or the server went away
+        untrusted, // its certificate does not prove that it is our server
+        refused,   // the server said so: `code`
+        protocol,  // it does not speak ours
+        stopped,   // we wanted it
+    };
+    Why why = Why::lost;
+    std::string code;       // the server's error code, if it named one
+    std::string sentence;   // for a person
+    Micros retry_after = 0; // asked for by the server
+};
+
+// What the server said about one tunnel, in the order of Router::tunnels().
+struct TunnelAnswer {
+    bool active;
+    std::string code; // its error code, and the sentence with it
+    std::string sentence;
+};
+
+struct LoginAnswer {
+    bool accepted = false;
+    SessionEnd end; // why not
+    std::vector<TunnelAnswer> tunnels;
+    std::string session_id;
+    bool control_stays = false; // capability "control": the stream is for later messages too
+};
+
+// Returns false if it does not fit into one message.
+bool send_login(ControlChannel &control, const Router &router, const std::string &token,
+                const std::string &client_id);
+
+// Writes what was granted to `router`.
+LoginAnswer read_login_answer(const tn_control &message, Router &router);
+
+// The server's text made fit for a terminal: cut, and escaped. Null is "".
+std::string shown(const char *text);
+
+} // namespace tunnel
