@@ -2,11 +2,10 @@
 # tests/run: alone
 """Slow readers at either end cost little memory, and nobody else notices."""
 
-import socket
 import time
 
-from harness import DOMAIN, SANITIZED, SLOW, Skip, claim, run, wait_until
-from locals import Nginx, Node, Scripted
+from harness import DOMAIN, SANITIZED, SLOW, claim, run, wait_until
+from locals import Nginx, Scripted
 from visitor import HOST, Visitor, get
 
 MIB = 1 << 20

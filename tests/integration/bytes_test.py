@@ -13,12 +13,11 @@ import os
 import re
 import socket
 import struct
-import sys
 import time
 import traceback
 
 from harness import SLOW, Box, Skip, finish, is_chosen, program, report, wait_until
-from locals import Scripted, answer
+from locals import Scripted
 from visitor import HOST, Visitor
 
 HERE = os.path.dirname(os.path.abspath(__file__))

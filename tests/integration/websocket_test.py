@@ -5,9 +5,9 @@ import asyncio
 import threading
 import time
 
-from harness import DOMAIN, SLOW, Skip, claim, run, wait_until
+from harness import SLOW, Skip, claim, run, wait_until
 from locals import Node, Scripted, pattern
-from visitor import HOST, Visitor, get
+from visitor import HOST, Visitor
 
 try:
     import websockets
