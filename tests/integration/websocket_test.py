@@ -31,6 +31,8 @@ class WebSocketLocal:
             try:
                 async for message in socket:
                     await socket.send(message)
+            except websockets.ConnectionClosed:
+                pass  # with a code of its own
             finally:
                 self.closed.append(socket.close_code)
 
