@@ -8,7 +8,7 @@
 MAKEFLAGS += -r
 all:
 
-UNCONFIGURED = clean distclean help format check check-asan check-ubsan check-tsan
+UNCONFIGURED = clean distclean help format deb check-package check check-asan check-ubsan check-tsan
 ifneq ($(filter-out $(UNCONFIGURED),$(or $(MAKECMDGOALS),all)),)
 -include config.mk
 endif
@@ -40,7 +40,7 @@ LIB = libtunnel
 WARN = -Wall -Wextra -Wformat=2 -Wshadow -Wvla
 FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPP_ALL = -D_GNU_SOURCE $(FORTIFY) -Iinclude $(CPPFLAGS) $(ROOT_CPP)
+CPP_ALL = -D_GNU_SOURCE -Iinclude $(CPPFLAGS) $(FORTIFY) $(ROOT_CPP)
 LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CXX_ALL = -std=c++20 $(CXXFLAGS) $(WARN) $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
@@ -195,8 +195,13 @@ $(B)/tests/fuzz/%.libfuzzer: $(B)/tests/fuzz/%.cc.o $(B)/libshared.a $(B)/$(LIB)
 	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # Installation.
-DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir)
+DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir) \
+	$(addprefix $(datarootdir)/,$(BASH_WORDS) $(FISH_WORDS) $(ZSH_WORDS))
 MAN := $(sort $(wildcard man/*.[1-8]))
+# Where each shell looks for them: completions/SHELL, and the folder below $(datarootdir).
+BASH_WORDS = bash-completion/completions
+FISH_WORDS = fish/vendor_completions.d
+ZSH_WORDS = zsh/vendor-completions
 place = for f in $(2); do install -m $(1) "$$f" "$(DESTDIR)$(3)/$${f\#\#*/}" || exit 1; done
 install: all
 	install -d $(patsubst %,"$(DESTDIR)%",$(DIRS))
@@ -210,6 +215,9 @@ install: all
 		src/core/$(LIB).pc.in > "$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	chmod 644 "$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	for f in $(MAN); do install -D -m 644 $$f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}" || exit 1; done
+	$(call place,644,completions/bash/*,$(datarootdir)/$(BASH_WORDS))
+	$(call place,644,completions/fish/*,$(datarootdir)/$(FISH_WORDS))
+	$(call place,644,completions/zsh/*,$(datarootdir)/$(ZSH_WORDS))
 	$(call place,644,README.md LICENSE $(wildcard etc/*.yaml etc/tokens),$(docdir))
 	[ -e "$(DESTDIR)$(sysconfdir)/tunneld.yaml" ] || install -m 644 etc/tunneld.yaml "$(DESTDIR)$(sysconfdir)/tunneld.yaml"
 # The configuration in $(sysconfdir) is the operator's and stays.
@@ -218,14 +226,23 @@ uninstall:
 		"$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	rm -rf "$(DESTDIR)$(includedir)/tunnel" "$(DESTDIR)$(docdir)"
 	for f in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}"; done
+	cd "$(DESTDIR)$(datarootdir)" && rm -f $(patsubst completions/bash/%,$(BASH_WORDS)/%,$(wildcard completions/bash/*)) \
+		$(patsubst completions/fish/%,$(FISH_WORDS)/%,$(wildcard completions/fish/*)) \
+		$(patsubst completions/zsh/%,$(ZSH_WORDS)/%,$(wildcard completions/zsh/*))
 
 # From a clone. The same commit gives the same tarball, byte for byte; it needs no autoconf to build.
 DIST = tunnel-$(VERSION)
 dist: configure include/config.h.in
-	$(q)(git ls-files; printf '%s\n' $^) | tar -c --format=gnu --files-from=- --sort=name --owner=0 --group=0 \
+	$(q)(git ls-files -- . ':!debian'; printf '%s\n' $^) | tar -c --format=gnu --files-from=- --sort=name --owner=0 --group=0 \
 		--numeric-owner --mode=u+rw,go=u-w --mtime=@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
 		--transform='s|^|$(DIST)/|' | gzip -9n > $(DIST).tar.gz
 	@echo $(DIST).tar.gz
+# The packages, in build/deb, from a clone; and what is expected of them.
+deb:
+	$(q)tests/need package
+	$(q)debian/build build/deb
+check-package: deb
+	$(q)tests/run --jobs 1 $(sort $(wildcard tests/package/*_test.sh))
 
 clean:
 	rm -rf $(B)
@@ -246,6 +263,8 @@ help:
 # help: make bench        one line for each benchmark
 # help: make fuzz         libFuzzer on every decoder, TIME=60 seconds each (needs clang)
 # help: make install      below prefix; DESTDIR= stages.  make uninstall takes it away again
+# help: make deb          the Debian packages, in build/deb
+# help: make check-package  lintian, blhc, units, and a Debian root where they are installed and purged (as root)
 # help: make dist         a reproducible source tarball
 # help: make opts         what configure found.  make format: the layout, by clang-format
 # help: make clean        the build directory.  make distclean: what configure made, too
@@ -262,5 +281,5 @@ config.mk: configure config.mk.in include/config.h.in
 		else ./configure -q $(CONFIGURE_ARGS); fi && touch $@; fi'
 
 .PHONY: all tests check check-all check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
-	check-asan check-ubsan check-tsan bench fuzz fuzz-run install uninstall dist clean distclean format opts help
+	check-asan check-ubsan check-tsan bench fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*/*.d)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: ISC
+# fish completion for tunnel(1)
+set -l commands http start config version help
+complete -c tunnel -f
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a http -d 'Give a web service a public URL'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a start -d 'Start the tunnels of the configuration'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a config -d 'Check, find and print the configuration'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a version -d 'Print the version'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a help -d 'Print help'
+complete -c tunnel -n '__fish_seen_subcommand_from config' -a 'check path show default'
+complete -c tunnel -n '__fish_seen_subcommand_from help' -a "$commands"
+complete -c tunnel -s c -l config -r -F -d 'The configuration'
+complete -c tunnel -n '__fish_seen_subcommand_from start' -l all -d 'Every tunnel of the file'
+complete -c tunnel -l port -x -d 'Without a command: the local port'
+complete -c tunnel -l token-stdin -d 'Read the token from standard input'
+complete -c tunnel -l ca-file -r -F -d 'Trust the certificates of this file alone'
+complete -c tunnel -l no-retry -d 'End at the first failure'
+complete -c tunnel -l json -d 'One JSON object per line on standard output'
+complete -c tunnel -s q -l quiet -d 'Only warnings and errors'
+complete -c tunnel -s v -l verbose -d 'More messages, and each request'
+complete -c tunnel -s h -l help -d 'Print a summary'
+complete -c tunnel -s V -l version -d 'Print the version'
+complete -c tunnel -l set -x -d 'Give one key of the configuration its value'
+complete -c tunnel -s s -l server -x -d 'The server'
+complete -c tunnel -l token -x -d 'The token'
+complete -c tunnel -l token-file -r -F -d 'A file that holds the token'
+complete -c tunnel -s n -l subdomain -x -d 'Ask for this name'
+complete -c tunnel -l tls-verify -x -a 'system off' -d 'How the server is verified'
+complete -c tunnel -l pin -x -d 'Accept the server with this certificate'
+complete -c tunnel -l max-retries -x -d 'End after so many failures in a row'
+complete -c tunnel -l log-level -x -a 'error warn info debug' -d 'How much is logged'
+complete -c tunnel -l log-format -x -a 'logfmt json' -d 'How it is logged'
