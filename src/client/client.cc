@@ -57,7 +57,7 @@ size_t count_descriptors()
 } // namespace
 
 Client::Client(const ClientSettings &settings, ClientId id, bool json)
-    : settings_(settings), id_(std::move(id)), status_(settings, json), router_(settings.tunnels),
+    : id_(std::move(id)), status_(settings, json), router_(settings.tunnels),
       pool_(loop_, settings), visits_{loop_, pool_, router_, settings, {}},
       mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
       supervisor_(context_, make_tls(settings), status_,

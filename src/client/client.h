@@ -31,7 +31,6 @@ private:
     void prove_life();
     void write_gauges();
 
-    const ClientSettings &settings_;
     ClientId id_;
     Status status_;
     Loop loop_;
