@@ -22,13 +22,18 @@ constexpr size_t batch = Loop::read_scratch_size;
 constexpr size_t batch_room = 4096;
 // How long the last frames and the peer's end may take once we are closing.
 constexpr Micros close_time = 2 * second;
+// An ACK waits this long for the stream's first frame, which then carries it: a write here and a
+// read there are saved for each quick answer. Peers give us 30 s and more. So many may wait.
+constexpr Micros answer_within = 20 * millisecond;
+constexpr size_t most_unanswered = 64;
 
 } // namespace
 
 Link::Link(Loop &loop, tn_mux_pool *pool, Descriptor socket, SslPtr ssl, tn_role role,
            const tn_mux_config &config, Owner &owner)
     : loop_(loop), owner_(owner), connection_(loop, std::move(socket), *this, std::move(ssl)),
-      timer_(loop, [this] { feed({}); }), close_timer_(loop, [this] { lose(reason_); })
+      timer_(loop, [this] { feed({}); }), close_timer_(loop, [this] { lose(reason_); }),
+      answer_timer_(loop, [this] { answer_all(); })
 {
     last_input_ = loop_.now();
     if (tn_mux_create(pool, role, &config, last_input_, this, &mux_) != TN_OK)
@@ -229,11 +234,37 @@ void Link::accept(const tn_mux_event &event)
     }
     std::unique_ptr<Stream> stream(new Stream(*this, nullptr));
     stream->handle_ = event.stream;
-    if (tn_stream_accept(mux_, event.stream, stream.get()) != TN_OK) {
-        stream->detach();
-        return;
-    }
+    tn_stream_set_user(mux_, event.stream, stream.get());
+    stream->unanswered_place_ = uint32_t(unanswered_.size());
+    unanswered_.push_back(stream.get());
+    if (unanswered_.size() >= most_unanswered)
+        answer_all();
+    else if (!answer_timer_.running())
+        answer_timer_.start(answer_within);
     owner_.on_link_stream(std::move(stream));
+}
+
+void Link::answer(Stream &stream)
+{
+    tn_stream_accept(mux_, stream.handle_, &stream);
+    forget_unanswered(stream);
+}
+
+void Link::answer_all()
+{
+    while (!unanswered_.empty())
+        answer(*unanswered_.back());
+    answer_timer_.stop();
+    wake();
+}
+
+void Link::forget_unanswered(Stream &stream)
+{
+    Stream *last = unanswered_.back();
+    unanswered_[stream.unanswered_place_] = last;
+    last->unanswered_place_ = stream.unanswered_place_;
+    unanswered_.pop_back();
+    stream.unanswered_place_ = Stream::answered;
 }
 
 // ---------------------------------------------------------------- output

@@ -87,6 +87,9 @@ private:
     void write_replies();
     bool tell_pulled();
     void wake(); // something may have to be sent
+    void answer(Stream &stream);
+    void answer_all();
+    void forget_unanswered(Stream &stream);
     void lose(const std::string &reason);
     void arm_timer();
 
@@ -96,6 +99,8 @@ private:
     Connection connection_;
     Timer timer_;
     Timer close_timer_;
+    std::vector<Stream *> unanswered_; // accepted streams whose ACK waits for their first frame
+    Timer answer_timer_;
     std::vector<Stream *> pulled_; // asked for on_stream_pulled in the gather in progress
     std::string reason_;           // why it is closing
     State state_ = State::opening;

@@ -15,10 +15,24 @@ Stream::~Stream()
     reset(TN_RST_CANCEL);
 }
 
+void Stream::answer()
+{
+    if (unanswered_place_ != answered)
+        link_->answer(*this);
+}
+
+void Stream::detach()
+{
+    if (unanswered_place_ != answered)
+        link_->forget_unanswered(*this);
+    link_ = nullptr;
+}
+
 void Stream::send(std::span<const uint8_t> bytes)
 {
     if (!link_ || bytes.empty())
         return;
+    answer();
     queue_.append(bytes);
     tn_stream_queued(link_->mux_, handle_, bytes.size());
     link_->wake();
@@ -30,6 +44,7 @@ void Stream::ready()
 {
     if (!link_)
         return;
+    answer();
     source_ready_ = true;
     tn_stream_ready(link_->mux_, handle_);
     link_->wake();
@@ -78,6 +93,7 @@ void Stream::finish()
 {
     if (!link_)
         return;
+    answer();
     tn_stream_shutdown(link_->mux_, handle_);
     link_->wake();
 }
@@ -90,6 +106,7 @@ void Stream::close()
         return;
     if (!queue_.empty())
         return reset(TN_RST_CANCEL);
+    answer();
     tn_stream_set_user(link_->mux_, handle_, nullptr);
     tn_stream_close(link_->mux_, handle_);
     link_->wake();

@@ -78,7 +78,8 @@ private:
     friend class Link;
     Stream(Link &link, Owner *owner) : link_(&link), owner_(owner) {}
     size_t pull(uint8_t *dst, size_t size);
-    void detach() { link_ = nullptr; }
+    void detach();
+    void answer(); // the peer is to hear that the stream is accepted
 
     Link *link_;
     Owner *owner_;
@@ -87,6 +88,8 @@ private:
     size_t held_ = 0;
     bool source_ready_ = false;
     bool in_pulled_list_ = false;
+    uint32_t unanswered_place_ = answered; // in the link's list
+    static constexpr uint32_t answered = UINT32_MAX;
 };
 
 } // namespace tunnel

@@ -207,11 +207,33 @@ TEST(a_reset_carries_its_code_and_is_no_clean_end)
     auto ear = world.open(world.client);
     ear->stream->send(bytes("x"));
     world.until([&] { return !world.server.ears.empty() && !world.server.ears[0]->got.empty(); });
+    world.server.ears[0]->stream->send(bytes("y"));
+    world.until([&] { return ear->answered; });
     world.server.ears[0]->stream->reset(TN_RST_TIMEOUT);
     world.until([&] { return ear->broken; });
     CHECK(ear->reason == TN_CR_RESET_REMOTE);
     CHECK(ear->code == TN_RST_TIMEOUT);
     CHECK(!ear->fin && !ear->closed);
+}
+
+TEST(a_stream_is_acknowledged_without_an_answer_too)
+{
+    World world;
+    auto ear = world.open(world.client);
+    ear->stream->send(bytes("x"));
+    world.until([&] { return ear->answered; });
+    CHECK(ear->got.empty());
+}
+
+TEST(a_reset_before_any_answer_is_a_refusal)
+{
+    World world;
+    auto ear = world.open(world.client);
+    ear->stream->send(bytes("x"));
+    world.until([&] { return !world.server.ears.empty() && !world.server.ears[0]->got.empty(); });
+    world.server.ears[0]->stream->reset(TN_RST_OVERLOAD);
+    world.until([&] { return ear->broken; });
+    CHECK(ear->reason == TN_CR_REFUSED);
 }
 
 TEST(a_stream_that_is_let_go_is_reset)
