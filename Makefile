@@ -39,7 +39,7 @@ LIB = libtunnel
 # Flags. Sanitizers and _FORTIFY_SOURCE do not mix: the fortified calls bypass the interceptors.
 WARN = -Wall -Wextra -Wformat=2 -Wshadow -Wvla
 FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
-SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SANITIZE = $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPP_ALL = -D_GNU_SOURCE -Iinclude $(CPPFLAGS) $(FORTIFY) $(ROOT_CPP)
 LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
@@ -70,7 +70,8 @@ PARTS := $(call program,tests/parts/*_test.cc)
 PARTS_HELP := $(call helpers,tests/parts/*_test.cc,tests/parts/*.cc)
 FUZZ := $(call program,tests/fuzz/*_fuzz.cc)
 REPLAY := $(call obj,tests/fuzz/replay_main.cc)
-BENCH := $(call program,tests/bench/*.cc)
+BENCH := $(call program,tests/bench/*_bench.cc)
+BENCH_TOOLS := $(filter-out $(BENCH),$(call program,tests/bench/*.cc))
 # A part test is linked with the room that it includes: both rooms have a session, say.
 room = $(patsubst %,$(B)/%,$(basename $(if $(wildcard $(2)),$(shell grep -l '^\#include "$(1)/' $(sort $(wildcard $(2)))))))
 SERVER_USERS := $(call room,server,tests/parts/*_test.cc tests/bench/*.cc)
@@ -156,8 +157,11 @@ RUN = tests/run --build $(B) $(if $(SAN),--slow)
 SHAPE := $(sort $(wildcard tests/shape/*.sh))
 DOCS := $(sort $(wildcard tests/docs/*.sh tests/docs/*_test.py))
 E2E := $(sort $(wildcard tests/integration/*_test.py tests/interop/*_test.py tests/interop/*_test.sh tests/soak/*_test.py))
+# Both processors build, unless a -j said otherwise; the runner keeps the order of the tests itself.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 check:
 	$(q)tests/need build check
+	$(q)$(MAKE) --no-print-directory $(PARALLEL) all tests
 	$(q)$(MAKE) --no-print-directory check-all
 check-all: all tests
 	$(q)$(RUN) $(SHAPE) $(DOCS) $(TESTS) $(E2E)
@@ -181,8 +185,17 @@ check-ubsan:
 	$(q)$(MAKE) --no-print-directory B=build/ubsan SAN=undefined check
 check-tsan:
 	$(q)$(MAKE) --no-print-directory B=build/tsan SAN=thread check
-bench: all $(BENCH)
+# Against others and over long links; ROUNDS, SECONDS, CASES, REFS: see tests/bench/compare.py --help.
+BENCH_PY = $(q)tests/need bench; . tests/sysroot.sh; TUNNEL_BUILD=$(B) python3
+bench: bench-core bench-compare bench-link
+bench-core: $(BENCH)
 	$(q)for b in $(BENCH); do "./$$b" || exit 1; done
+bench-compare: all $(BENCH_TOOLS)
+	$(BENCH_PY) tests/bench/compare.py
+bench-workers: all $(BENCH_TOOLS)
+	$(BENCH_PY) tests/bench/compare.py --workers 1,2
+bench-link: all $(BENCH_TOOLS) $(TOOLS)
+	$(BENCH_PY) tests/bench/long_link.py
 # Needs clang-14 and libclang-rt-14-dev; TIME is seconds for each target. What it finds is in build/fuzz/found.
 TIME ?= 60
 fuzz:
@@ -260,7 +273,8 @@ help:
 # help:   check-unit check-parts check-fuzz check-e2e check-shape check-docs   one kind of test
 # help:   check-code          unit, parts and fuzz corpus: what needs no other program
 # help:   check-asan check-ubsan check-tsan   every test on a sanitizer build of its own
-# help: make bench        one line for each benchmark
+# help: make bench        the core by itself, the programs beside others, the programs over long links
+# help:   bench-core bench-compare bench-link bench-workers   one of them
 # help: make fuzz         libFuzzer on every decoder, TIME=60 seconds each (needs clang)
 # help: make install      below prefix; DESTDIR= stages.  make uninstall takes it away again
 # help: make deb          the Debian packages, in build/deb
@@ -281,5 +295,5 @@ config.mk: configure config.mk.in include/config.h.in
 		else ./configure -q $(CONFIGURE_ARGS); fi && touch $@; fi'
 
 .PHONY: all tests check check-all check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
-	check-asan check-ubsan check-tsan bench fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help
+	check-asan check-ubsan check-tsan bench bench-core bench-compare bench-workers bench-link fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*/*.d)
