@@ -10,6 +10,7 @@ keeps the folders.
 """
 
 import concurrent.futures
+import faulthandler
 import hashlib
 import json
 import os
@@ -39,6 +40,7 @@ OTHER_TOKEN = 'canary-0c5b2f8a7d3e41b6a1f0e9d8c7b6a594'
 
 socket.setdefaulttimeout(15 * SLOW)
 claims = []
+started = []  # every Process
 
 
 class Skip(Exception):
@@ -117,6 +119,7 @@ class Process:
         self.pid = self.popen.pid
         self.expected_signal = None
         box.processes.append(self)
+        started.append(self)
 
     def err(self):
         with open(self.err_path, errors='backslashreplace') as file:
@@ -408,6 +411,12 @@ def forget_files():
 
 
 def interrupted(*_):
+    """The runner's patience is at an end: says where we were, and leaves nothing running."""
+    faulthandler.dump_traceback(all_threads=True)
+    for process in started:
+        if process.popen.returncode is None:
+            process.popen.kill()
+    sys.stdout.flush()
     forget_files()
     os._exit(1)
 
