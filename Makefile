@@ -211,11 +211,13 @@ $(B)/tests/fuzz/%.libfuzzer: $(B)/tests/fuzz/%.cc.o $(B)/libshared.a $(B)/$(LIB)
 DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir) \
 	$(addprefix $(datarootdir)/,$(BASH_WORDS) $(FISH_WORDS) $(ZSH_WORDS))
 MAN := $(sort $(wildcard man/*.[1-8]))
+DOC := README.md LICENSE $(sort $(wildcard etc/*.yaml etc/tokens))
 # Where each shell looks for them: completions/SHELL, and the folder below $(datarootdir).
 BASH_WORDS = bash-completion/completions
 FISH_WORDS = fish/vendor_completions.d
 ZSH_WORDS = zsh/vendor-completions
 place = for f in $(2); do install -m $(1) "$$f" "$(DESTDIR)$(3)/$${f\#\#*/}" || exit 1; done
+take = for f in $(1); do rm -f "$(DESTDIR)$(2)/$${f\#\#*/}"; done
 install: all
 	install -d $(patsubst %,"$(DESTDIR)%",$(DIRS))
 	install -m 755 $(B)/tunneld "$(DESTDIR)$(sbindir)/tunneld"
@@ -231,17 +233,19 @@ install: all
 	$(call place,644,completions/bash/*,$(datarootdir)/$(BASH_WORDS))
 	$(call place,644,completions/fish/*,$(datarootdir)/$(FISH_WORDS))
 	$(call place,644,completions/zsh/*,$(datarootdir)/$(ZSH_WORDS))
-	$(call place,644,README.md LICENSE $(wildcard etc/*.yaml etc/tokens),$(docdir))
+	$(call place,644,$(DOC),$(docdir))
 	[ -e "$(DESTDIR)$(sysconfdir)/tunneld.yaml" ] || install -m 644 etc/tunneld.yaml "$(DESTDIR)$(sysconfdir)/tunneld.yaml"
 # The configuration in $(sysconfdir) is the operator's and stays.
 uninstall:
 	rm -f "$(DESTDIR)$(sbindir)/tunneld" "$(DESTDIR)$(bindir)/tunnel" "$(DESTDIR)$(libdir)/$(LIB)".* \
 		"$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
-	rm -rf "$(DESTDIR)$(includedir)/tunnel" "$(DESTDIR)$(docdir)"
 	for f in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}"; done
-	cd "$(DESTDIR)$(datarootdir)" && rm -f $(patsubst completions/bash/%,$(BASH_WORDS)/%,$(wildcard completions/bash/*)) \
-		$(patsubst completions/fish/%,$(FISH_WORDS)/%,$(wildcard completions/fish/*)) \
-		$(patsubst completions/zsh/%,$(ZSH_WORDS)/%,$(wildcard completions/zsh/*))
+	$(call take,include/tunnel/*.h,$(includedir)/tunnel)
+	$(call take,completions/bash/*,$(datarootdir)/$(BASH_WORDS))
+	$(call take,completions/fish/*,$(datarootdir)/$(FISH_WORDS))
+	$(call take,completions/zsh/*,$(datarootdir)/$(ZSH_WORDS))
+	$(call take,$(DOC),$(docdir))
+	-rmdir "$(DESTDIR)$(includedir)/tunnel" "$(DESTDIR)$(docdir)"
 
 # From a clone. The same commit gives the same tarball, byte for byte; it needs no autoconf to build.
 DIST = tunnel-$(VERSION)
