@@ -13,16 +13,31 @@ struct Phrase {
     const char *words;
 };
 
-// RFC 9110 section 15, those that we answer ourselves; 499 is nginx's for a visitor who left.
+// RFC 9110 section 15, those that we answer ourselves, also where we are a server of our own; 499
+// is nginx's for a visitor who left.
 constexpr Phrase phrases[] = {
-    {400, "Bad Request"},           {404, "Not Found"},
-    {405, "Method Not Allowed"},    {408, "Request Timeout"},
-    {413, "Content Too Large"},     {414, "URI Too Long"},
-    {417, "Expectation Failed"},    {421, "Misdirected Request"},
-    {429, "Too Many Requests"},     {431, "Request Header Fields Too Large"},
-    {499, "Client Closed Request"}, {501, "Not Implemented"},
-    {502, "Bad Gateway"},           {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},       {505, "HTTP Version Not Supported"},
+    {200, "OK"},
+    {202, "Accepted"},
+    {403, "Forbidden"},
+    {409, "Conflict"},
+    {500, "Internal Server Error"},
+    {401, "Unauthorized"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
 };
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; }

@@ -44,7 +44,7 @@ Descriptor listen_on(const Address &address, bool share)
         set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1);
     if (address.family() == AF_INET6)
         set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, !address.is_any());
-    if (bind(socket.get(), address.get(), address.size()) != 0 ||
+    if (::bind(socket.get(), address.get(), address.size()) != 0 ||
         listen(socket.get(), backlog) != 0)
         return {};
     return socket;
@@ -63,18 +63,26 @@ bool is_exhausted(int error)
 
 } // namespace
 
+Descriptor Listener::bind(const Address &address, bool share)
+{
+    Descriptor socket = listen_on(address, share);
+    if (!socket && is_without_ipv6(address, errno))
+        socket = listen_on(Address::any(AF_INET, address.port()), share);
+    if (socket)
+        return socket;
+    Exit code = errno == EACCES ? exit_no_permission : exit_unavailable;
+    throw Failure(code, "cannot listen on " + address.text() + ": " + strerror(errno));
+}
+
 Listener::Listener(Loop &loop, const Address &address, bool share, Accepted accepted)
-    : loop_(loop), accepted_(std::move(accepted)), reserve_(open_reserve()),
+    : Listener(loop, bind(address, share), std::move(accepted))
+{}
+
+Listener::Listener(Loop &loop, Descriptor listening, Accepted accepted)
+    : loop_(loop), accepted_(std::move(accepted)), address_(Address::local_of(listening.get())),
+      socket_(std::move(listening)), reserve_(open_reserve()),
       resume_(loop, [this] { event_add(event_.get(), nullptr); })
 {
-    socket_ = listen_on(address, share);
-    if (!socket_ && is_without_ipv6(address, errno))
-        socket_ = listen_on(Address::any(AF_INET, address.port()), share);
-    if (!socket_) {
-        Exit code = errno == EACCES ? exit_no_permission : exit_unavailable;
-        throw Failure(code, "cannot listen on " + address.text() + ": " + strerror(errno));
-    }
-    address_ = Address::local_of(socket_.get());
     event_.reset(event_new(loop.base(), socket_.get(), EV_READ | EV_PERSIST, on_event, this));
     if (!event_ || event_add(event_.get(), nullptr) != 0)
         throw std::bad_alloc();

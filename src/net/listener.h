@@ -22,6 +22,10 @@ public:
     // one of its own. ":80" binds both families, or IPv4 alone where there is no IPv6.
     // Throws Failure (exit_unavailable, or exit_no_permission) naming address and reason.
     Listener(Loop &loop, const Address &address, bool share, Accepted accepted);
+    // The same in two steps: what can fail does so first, on whatever thread; the socket is then
+    // served on the loop's.
+    static Descriptor bind(const Address &address, bool share);
+    Listener(Loop &loop, Descriptor listening, Accepted accepted);
     ~Listener();
 
     void stop(); // closes the port; nothing is accepted any more
