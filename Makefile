@@ -209,13 +209,13 @@ $(B)/tests/fuzz/%.libfuzzer: $(B)/tests/fuzz/%.cc.o $(B)/libshared.a $(B)/$(LIB)
 
 # Installation.
 DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir) \
-	$(addprefix $(datarootdir)/,$(BASH_WORDS) $(FISH_WORDS) $(ZSH_WORDS))
+	$(addprefix $(datarootdir)/,$(WORDS_bash) $(WORDS_fish) $(WORDS_zsh))
 MAN := $(sort $(wildcard man/*.[1-8]))
 DOC := README.md LICENSE $(sort $(wildcard etc/*.yaml etc/tokens))
 # Where each shell looks for them: completions/SHELL, and the folder below $(datarootdir).
-BASH_WORDS = bash-completion/completions
-FISH_WORDS = fish/vendor_completions.d
-ZSH_WORDS = zsh/vendor-completions
+WORDS_bash = bash-completion/completions
+WORDS_fish = fish/vendor_completions.d
+WORDS_zsh = zsh/vendor-completions
 place = for f in $(2); do install -m $(1) "$$f" "$(DESTDIR)$(3)/$${f\#\#*/}" || exit 1; done
 take = for f in $(1); do rm -f "$(DESTDIR)$(2)/$${f\#\#*/}"; done
 install: all
@@ -230,9 +230,7 @@ install: all
 		src/core/$(LIB).pc.in > "$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	chmod 644 "$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	for f in $(MAN); do install -D -m 644 $$f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}" || exit 1; done
-	$(call place,644,completions/bash/*,$(datarootdir)/$(BASH_WORDS))
-	$(call place,644,completions/fish/*,$(datarootdir)/$(FISH_WORDS))
-	$(call place,644,completions/zsh/*,$(datarootdir)/$(ZSH_WORDS))
+	$(foreach s,bash fish zsh,$(call place,644,completions/$s/*,$(datarootdir)/$(WORDS_$s));)
 	$(call place,644,$(DOC),$(docdir))
 	[ -e "$(DESTDIR)$(sysconfdir)/tunneld.yaml" ] || install -m 644 etc/tunneld.yaml "$(DESTDIR)$(sysconfdir)/tunneld.yaml"
 # The configuration in $(sysconfdir) is the operator's and stays.
@@ -241,9 +239,7 @@ uninstall:
 		"$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	for f in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}"; done
 	$(call take,include/tunnel/*.h,$(includedir)/tunnel)
-	$(call take,completions/bash/*,$(datarootdir)/$(BASH_WORDS))
-	$(call take,completions/fish/*,$(datarootdir)/$(FISH_WORDS))
-	$(call take,completions/zsh/*,$(datarootdir)/$(ZSH_WORDS))
+	$(foreach s,bash fish zsh,$(call take,completions/$s/*,$(datarootdir)/$(WORDS_$s));)
 	$(call take,$(DOC),$(docdir))
 	-rmdir "$(DESTDIR)$(includedir)/tunnel" "$(DESTDIR)$(docdir)"
 
