@@ -32,6 +32,7 @@ extern "C" {
 
 /* ------------------------------------------------------------- constants */
 #define TN_INITIAL_WINDOW 262144u    /* fixed by the protocol */
+#define TN_SMALL_WINDOW 65536u       /* for tn_mux_set_initial_credit() */
 #define TN_MAX_STREAM_ID 0xfffffffdu /* Go stops at MaxUint32-1 */
 
 /* Why a session failed (tn_mux_event.reason of TN_MUX_SESSION_ERROR). */
@@ -100,8 +101,9 @@ typedef struct tn_mux_pool_config {
     size_t struct_size;
     tn_alloc alloc;         /* zeroed: malloc/free */
     uint32_t max_streams;   /* all sessions together; default 1 048 576 */
-    uint64_t window_budget; /* receive window promised above 256 KiB per
-                               stream, all sessions; default 256 MiB */
+    uint64_t window_budget; /* receive window promised above the credit that
+                               a stream begins with, all sessions; default
+                               256 MiB */
     uint64_t buffered_soft; /* delivered-but-unconsumed bytes above which
                                window grants are throttled; def. 256 MiB */
     uint64_t buffered_hard; /* above which the worst streams are reset;
@@ -148,10 +150,13 @@ typedef struct tn_mux_config {
     uint32_t ack_backlog;    /* opened but not acknowledged; default 256.
                                 Never above the peer's AcceptBacklog */
 
-    /* receive side */
+    /* receive side. Windows follow what rtt probes find; without probes they
+     * stay as they begin */
     uint32_t initial_window; /* >= 262144; default 262144 */
-    uint32_t max_window;     /* initial_window is at most this; default 16 MiB */
-    uint64_t window_budget;  /* above 256 KiB/stream; default 32 MiB */
+    uint32_t max_window;     /* how far one may grow; initial_window is at most
+                                this; default 16 MiB */
+    uint64_t window_budget;  /* above the credit of the beginning, all streams;
+                                default 32 MiB */
     uint64_t buffered_soft;  /* default 16 MiB */
     uint64_t buffered_hard;  /* default 64 MiB */
 
@@ -195,6 +200,14 @@ TN_API tn_error tn_mux_create(tn_mux_pool *p, tn_role role, const tn_mux_config 
 /* Frees everything silently; live handles become stale, no events. */
 TN_API void tn_mux_free(tn_mux *s);
 TN_API void *tn_mux_user(const tn_mux *s);
+/* Both ends have agreed, by a capability of the handshake say, that streams which the TN_SERVER
+ * end opens begin with `bytes` of credit in either direction instead of 256 KiB: 65536, 131072,
+ * 196608 or 262144. Streams of the TN_CLIENT end keep 256 KiB. It holds for streams opened (or
+ * their SYN received) after this call. There is no race if the server calls it before it answers
+ * the handshake and opens no stream until it has, and the client on reading the answer: what the
+ * server opens comes behind it. TN_ERR_STATE: another value holds, or the server has opened a
+ * stream whose SYN has not been gathered. */
+TN_API tn_error tn_mux_set_initial_credit(tn_mux *s, uint32_t bytes);
 
 /* ---------------------------------------------------------------- streams
  * A handle is a value. It stays valid until TN_MUX_CLOSED for it has been
@@ -365,9 +378,13 @@ typedef struct tn_mux_stats {
     uint64_t frames_in, frames_out, header_bytes_in, header_bytes_out;
     uint64_t payload_in, payload_out, discarded_in, unknown_stream_frames;
     uint64_t pending, buffered, window_granted;
-    uint64_t rtt_last_us, rtt_min_us, rtt_smoothed_us; /* min: of the last 30 s */
+    uint64_t rtt_last_us, rtt_smoothed_us;
+    uint64_t rtt_min_us; /* of the last 30 s, or older if the link was never quiet since */
     uint64_t glitches, evicted;
     uint64_t blocked_on_credit; /* streams with bytes to send and no credit */
+    uint64_t rate_in;           /* bytes/s received, the best of late */
+    uint64_t bdp;               /* that times rtt_min */
+    uint64_t windows_grown, windows_shrunk;
 } tn_mux_stats;
 TN_API void tn_mux_get_stats(const tn_mux *s, tn_mux_stats *out);
 

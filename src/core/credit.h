@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
 //
 // What peers may send us: the window of each stream, the bytes that wait in our caller's memory,
-// and what happens when there are too many of them. Window targets are fixed for a stream's
-// life; this is where tuning them belongs.
+// and what happens when there are too many of them. How large a window should be is for
+// tuning.h to say; here is what the budgets allow. Against them counts what the peer may make us
+// hold above the credit that every stream begins with.
 
 #pragma once
 
@@ -19,7 +20,8 @@ struct Holders {
 };
 
 void credit_init(tn_mux &mux);
-// Gives a new stream its window: the configured one if the budgets allow, else the base.
+// Gives a new stream its window: the configured or learned one if the budgets allow, else the one
+// that its credit comes to.
 void credit_open(tn_mux &mux, Stream &stream);
 // Takes an ended stream out of the budgets.
 void credit_close(tn_mux &mux, Stream &stream);
@@ -29,6 +31,15 @@ uint32_t credit_grant(const tn_mux &mux, const Stream &stream, bool any);
 // `size` received bytes are handed to the owner. Ends the worst holders if memory is short,
 // this stream perhaps among them: see its `life` afterwards.
 void credit_deliver(tn_mux &mux, Stream &stream, uint32_t size);
-void credit_consume(tn_mux &mux, Stream &stream, uint32_t size);
+void credit_consume(tn_mux &mux, Stream &stream, uint32_t size); // they are ours no more
+void credit_read(tn_mux &mux, Stream &stream, uint32_t size);    // because the owner took them
+// `size` has been announced.
+void credit_announced(tn_mux &mux, Stream &stream, uint32_t size);
+// Opens the window to `window` bytes, or as far as limits and budgets allow; false: not at all.
+bool credit_grow(tn_mux &mux, Stream &stream, uint64_t window);
+// Nothing was granted for a while. Credit cannot be recalled, but half of it is not renewed.
+void credit_shrink(tn_mux &mux, Stream &stream);
+// Looks after a window that has grown, if no other timer runs.
+void credit_watch(tn_mux &mux, Stream &stream);
 
 } // namespace tunnel

@@ -22,7 +22,8 @@ void note_rtt(tn_mux &mux, uint64_t rtt)
     stats.rtt_last_us = rtt;
     stats.rtt_smoothed_us = stats.rtt_smoothed_us ? (stats.rtt_smoothed_us * 7 + rtt) / 8 : rtt;
     bool old = now - mux.ping.rtt_min_at_us > rtt_min_age_us;
-    if (stats.rtt_min_us && rtt > stats.rtt_min_us && !old)
+    bool raise = old && tuning_quiet(mux); // else it may be a queue of our own that takes so long
+    if (stats.rtt_min_us && rtt > stats.rtt_min_us && !raise)
         return;
     stats.rtt_min_us = rtt;
     mux.ping.rtt_min_at_us = now;
@@ -36,8 +37,10 @@ void on_pong(tn_mux &mux, uint32_t value)
     uint64_t now = mux.clock.now_us;
     uint64_t rtt = now - ping.sent_us;
     ping.outstanding = false;
-    ping.next_probe_us = now + std::max(uint64_t{mux.config.rtt_probe_ms} * 1000, rtt);
     note_rtt(mux, rtt);
+    tuning_pong(mux, rtt);
+    uint64_t pause = std::max(uint64_t{mux.config.rtt_probe_ms} * 1000, rtt);
+    ping.next_probe_us = mux.tuning.hurry ? now : now + pause;
     if (!ping.asked)
         return;
     ping.asked = false;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr uint32_t early_fin_ms = 5'000; // an unacknowledged half-closed stream counts so long
 constexpr uint32_t hold_fin_ms = 250;    // TN_Q_NO_EARLY_FIN
-constexpr uint32_t most_owners = 1u << 24;
+constexpr uint32_t shrink_ms = 10'000;   // without a grant, and a grown window is halved
+constexpr uint32_t most_owners = 1u << 23;
 
 // What an expired timer means. Those without an ending go on.
 constexpr Ending endings[timer_classes] = {
@@ -25,6 +26,7 @@ constexpr Ending endings[timer_classes] = {
     {TN_CR_STALLED, TN_RST_TIMEOUT, true},        // stall
     {TN_CR_LINGER, TN_RST_CANCEL, true},          // linger
     {TN_CR_LINGER, TN_RST_TIMEOUT, true},         // half_close
+    {},                                           // shrink
 };
 
 uint32_t &duration(tn_mux &mux, Timer timer)
@@ -41,6 +43,7 @@ void set_durations(tn_mux &mux)
     duration(mux, Timer::stall) = mux.config.fin_stall_ms;
     duration(mux, Timer::linger) = mux.config.linger_ms;
     duration(mux, Timer::half_close) = mux.config.half_close_idle_ms;
+    duration(mux, Timer::shrink) = shrink_ms;
 }
 
 void expire(tn_mux &mux, Stream &stream)
@@ -53,6 +56,8 @@ void expire(tn_mux &mux, Stream &stream)
     } else if (timer == Timer::early_fin) {
         stream_release_slot(mux, stream);
         stream_arm(mux, stream, Timer::half_close);
+    } else if (timer == Timer::shrink) {
+        credit_shrink(mux, stream);
     } else {
         stream_end(mux, stream, endings[static_cast<uint32_t>(timer)]);
     }
@@ -211,6 +216,7 @@ tn_error tn_mux_create(tn_mux_pool *pool, tn_role role, const tn_mux_config *giv
     table_init(mux->table, pool->streams, seed(*mux, now_us));
     set_durations(*mux);
     credit_init(*mux);
+    tuning_init(*mux);
     mux->ping.queued = true; // the first round-trip time
     pool->muxes++;
     *out = mux;
@@ -237,6 +243,17 @@ void tn_mux_free(tn_mux *mux)
 }
 
 void *tn_mux_user(const tn_mux *mux) { return mux->user; }
+
+tn_error tn_mux_set_initial_credit(tn_mux *mux, uint32_t bytes)
+{
+    if (bytes == 0 || bytes > TN_INITIAL_WINDOW || bytes % window_unit)
+        return TN_ERR_INVAL;
+    bool unnamed = mux->role == TN_SERVER && mux->nameless;
+    if (unnamed || (mux->small_credit && mux->small_credit != bytes))
+        return TN_ERR_STATE;
+    mux->small_credit = bytes;
+    return TN_OK;
+}
 
 uint64_t tn_mux_next_timeout(const tn_mux *mux)
 {

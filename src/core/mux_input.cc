@@ -162,7 +162,7 @@ void on_answer(tn_mux &mux, Stream &stream)
     stream_cancel(mux, stream, Timer::ack);
     stream_cancel(mux, stream, Timer::early_fin);
     stream_cancel(mux, stream, Timer::hold_fin);
-    if (stream.fin_sent && stream.timer == Timer::none)
+    if (stream.fin_sent && stream_unhurried(stream))
         stream_arm(mux, stream, Timer::half_close);
     stream_refresh(mux, stream);
 }
@@ -189,6 +189,7 @@ void on_data(tn_mux &mux, Stream &stream, const tn_frame &frame)
     bool fin = frame.flags & TN_FRAME_FIN;
     if (frame.length) {
         mux.body = {.left = frame.length, .slot = stream.slot, .fin = fin};
+        tuning_receive(mux, stream, frame.length);
         mux_probe(mux);
     } else if (fin) {
         on_fin(mux, stream);

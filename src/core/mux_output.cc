@@ -89,6 +89,7 @@ tn_frame take_ping(tn_mux &mux)
     mux.ping.queued = false;
     mux.ping.outstanding = true;
     mux.ping.sent_us = mux.clock.now_us;
+    tuning_ping(mux);
     return ping_frame(TN_FRAME_SYN, ++mux.ping.value);
 }
 
@@ -152,7 +153,7 @@ uint16_t take_flags(tn_mux &mux, Stream &stream)
 void window_frame(tn_mux &mux, Stream &stream, uint32_t grant, tn_mux_frame &out)
 {
     uint16_t flags = take_flags(mux, stream);
-    stream.recv_credit += grant;
+    credit_announced(mux, stream, grant);
     make_stream(mux, out, stream,
                 {.type = TN_FRAME_WINDOW, .flags = flags, .stream = stream.id, .length = grant});
     stream_refresh_control(mux, stream);

@@ -12,6 +12,7 @@
 #include "core/schedule.h"
 #include "core/stream_table.h"
 #include "core/token_bucket.h"
+#include "core/tuning.h"
 
 namespace tunnel {
 
@@ -98,6 +99,8 @@ struct tn_mux {
     tunnel::Schedule schedule;
     tunnel::Deadlines deadlines;
     tunnel::Holders holders;
+    tunnel::Tuning tuning;
+    uint32_t small_credit; // of streams that the server opens; 0: that of the protocol
     uint64_t timers_run_us;
     uint32_t next_id;
     uint32_t nameless; // opened, SYN not gathered
@@ -182,6 +185,11 @@ void stream_refresh(tn_mux &mux, Stream &stream, bool was_idle = false);
 void stream_refresh_control(tn_mux &mux, Stream &stream);
 void stream_arm(tn_mux &mux, Stream &stream, Timer timer);
 void stream_cancel(tn_mux &mux, Stream &stream, Timer timer); // if that is the one it has
+// No timer runs that may end it.
+inline bool stream_unhurried(const Stream &stream)
+{
+    return stream.timer == Timer::none || stream.timer == Timer::shrink;
+}
 Stream *stream_any_open(tn_mux &mux);
 tn_stream stream_handle(const tn_mux &mux, const Stream &stream);
 Stream *stream_of(const tn_mux &mux, tn_stream handle);

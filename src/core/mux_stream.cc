@@ -249,7 +249,7 @@ tn_error tn_stream_consumed(tn_mux *mux, tn_stream handle, size_t n)
         return TN_OK;
     if (n > stream->unconsumed)
         return TN_ERR_INVAL;
-    credit_consume(*mux, *stream, static_cast<uint32_t>(n));
+    credit_read(*mux, *stream, static_cast<uint32_t>(n));
     stream_refresh_control(*mux, *stream);
     return TN_OK;
 }

@@ -27,8 +27,10 @@ void stream_arm(tn_mux &mux, Stream &stream, Timer timer)
 
 void stream_cancel(tn_mux &mux, Stream &stream, Timer timer)
 {
-    if (stream.timer == timer)
-        deadline_cancel(mux.deadlines, mux.pool->streams, stream);
+    if (stream.timer != timer)
+        return;
+    deadline_cancel(mux.deadlines, mux.pool->streams, stream);
+    credit_watch(mux, stream);
 }
 
 void stream_raise(tn_mux &mux, Stream &stream, StreamEvent event)
@@ -52,7 +54,7 @@ static void watch_credit(tn_mux &mux, Stream &stream)
     count_blocked(mux, stream, waiting && stream.send_credit == 0);
     if (!stream.blocked || !stream.fin_received)
         stream_cancel(mux, stream, Timer::stall);
-    else if (stream.timer == Timer::none)
+    else if (stream_unhurried(stream))
         stream_arm(mux, stream, Timer::stall);
 }
 

@@ -36,8 +36,9 @@ enum class Timer : uint32_t {
     stall,      // the peer has finished and grants no credit
     linger,     // the owner is gone
     half_close, // we have finished and nothing comes
+    shrink,     // its window has grown; only armed when no other is
 };
-constexpr uint32_t timer_classes = 8;
+constexpr uint32_t timer_classes = 9;
 
 struct Stream {
     uint32_t id; // 0 until its SYN is gathered
@@ -51,7 +52,7 @@ struct Stream {
     uint32_t unconsumed;  // delivered, not consumed; once lingering: dropped
 
     Life life : 2;
-    Timer timer : 3;
+    Timer timer : 4;
     uint32_t events : 5; // StreamEvent, or-ed
     uint32_t reason : 4; // tn_close_reason, once over
     uint32_t prio_class : 2;
@@ -94,7 +95,8 @@ struct StreamTag {
     Link timer;
     uint32_t deadline;   // milliseconds, modulo 2^32
     uint32_t generation; // 0: no handle names this slot
-    uint32_t owner : 24; // the mux's number in its pool
+    uint32_t owner : 23; // the mux's number in its pool
+    uint32_t small : 1;  // it began with mux.small_credit
     uint32_t weight : 8;
 };
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: ISC
+//
+// A window that limits its stream is used up once in each round trip; so "two thirds of it came
+// in the least round-trip time" tells that it does, and "less" that the link does. Growing to
+// twice of what came ends below three bandwidth-delay products, whatever is measured.
+
+#include "core/tuning.h"
+
+#include "core/mux_state.h"
+
+#include <algorithm>
+
+namespace tunnel {
+
+namespace {
+
+// After a window has grown, the first probe still measures the old one.
+constexpr uint32_t hurried_probes = 2;
+// Bytes both ways beside a ping that make no queue to speak of. A stream that gets less in a
+// round trip does not grow either, so a wrong guess here changes nothing.
+constexpr uint64_t quiet_bytes = 32768;
+// What was learned is worth half as much after this time, if nothing confirms it.
+constexpr uint64_t half_life_us = 60'000'000;
+
+void note_rate(tn_mux &mux, uint64_t rtt)
+{
+    uint64_t bytes = mux.stats.payload_in - mux.tuning.in_at_ping;
+    if (bytes == 0)
+        return;
+    mux.stats.rate_in = std::max(bytes * 1'000'000 / rtt, mux.stats.rate_in / 8 * 7);
+    mux.stats.bdp = mux.stats.rate_in * mux.stats.rtt_min_us / 1'000'000;
+}
+
+uint32_t learned(const tn_mux &mux)
+{
+    uint64_t halvings = (mux.clock.now_us - mux.tuning.learned_us) / half_life_us;
+    uint32_t window = halvings < 32 ? mux.tuning.learned >> halvings : 0;
+    return window > TN_INITIAL_WINDOW ? window : 0;
+}
+
+void learn(tn_mux &mux, const Stream &stream)
+{
+    uint32_t window = stream.window * window_unit;
+    if (window <= TN_INITIAL_WINDOW || window < learned(mux))
+        return;
+    mux.tuning.learned = window;
+    mux.tuning.learned_us = mux.clock.now_us;
+}
+
+// `need`: bytes of the stream in the least round-trip time. Returns whether its window grew.
+bool tune(tn_mux &mux, Stream &stream, uint64_t need)
+{
+    uint64_t window = uint64_t{stream.window} * window_unit;
+    bool grew = false;
+    if (need * 3 >= window * 2)
+        grew = credit_grow(mux, stream, 2 * std::min(need, window));
+    if (need * 3 >= window) // half of it would not have done
+        learn(mux, stream);
+    return grew;
+}
+
+} // namespace
+
+void tuning_init(tn_mux &mux)
+{
+    for (Reader &reader : mux.tuning.readers)
+        reader = {.slot = no_slot, .bytes = 0};
+}
+
+// An exact count of eight at a time: whoever sends more in one frame than the least of them has
+// taken by now gets that place. By frames, so that it does not depend on how input is cut.
+void tuning_receive(tn_mux &mux, const Stream &stream, uint32_t size)
+{
+    if (!mux.ping.outstanding)
+        return;
+    Reader *least = mux.tuning.readers;
+    for (Reader &reader : mux.tuning.readers) {
+        if (reader.slot == stream.slot)
+            return;
+        bool nobody = reader.slot == no_slot && least->slot != no_slot;
+        if (nobody || reader.bytes < least->bytes)
+            least = &reader;
+    }
+    if (least->bytes < size)
+        *least = {.slot = stream.slot, .bytes = 0};
+}
+
+void tuning_consume(tn_mux &mux, const Stream &stream, uint32_t size)
+{
+    if (!mux.ping.outstanding)
+        return;
+    for (Reader &reader : mux.tuning.readers)
+        if (reader.slot == stream.slot)
+            reader.bytes += std::min(size, UINT32_MAX - reader.bytes);
+}
+
+void tuning_forget(tn_mux &mux, const Stream &stream)
+{
+    for (Reader &reader : mux.tuning.readers)
+        if (reader.slot == stream.slot)
+            reader = {.slot = no_slot, .bytes = 0};
+}
+
+void tuning_ping(tn_mux &mux)
+{
+    Tuning &tuning = mux.tuning;
+    tuning.in_at_ping = mux.stats.payload_in;
+    tuning.out_at_ping = mux.stats.payload_out;
+    for (Reader &reader : tuning.readers)
+        reader.bytes = 0;
+}
+
+void tuning_pong(tn_mux &mux, uint64_t rtt_us)
+{
+    Tuning &tuning = mux.tuning;
+    uint64_t rtt = std::max<uint64_t>(rtt_us, 1);
+    note_rate(mux, rtt);
+    bool grew = false;
+    for (Reader &reader : tuning.readers) {
+        if (reader.bytes == 0)
+            continue;
+        uint64_t need = uint64_t{reader.bytes} * mux.stats.rtt_min_us / rtt;
+        grew |= tune(mux, stream_at(mux.pool->streams, reader.slot), need);
+    }
+    if (grew)
+        tuning.hurry = hurried_probes;
+    else if (tuning.hurry)
+        tuning.hurry--;
+}
+
+bool tuning_quiet(const tn_mux &mux)
+{
+    uint64_t in = mux.stats.payload_in - mux.tuning.in_at_ping;
+    uint64_t out = mux.stats.payload_out - mux.tuning.out_at_ping;
+    return in + out < quiet_bytes;
+}
+
+uint32_t tuning_start(const tn_mux &mux)
+{
+    bool roomy = mux.stats.window_granted < mux.config.window_budget / 2 &&
+                 mux.pool->window_granted < mux.pool->config.window_budget / 2;
+    return roomy && mux.tuning.learned ? learned(mux) : 0;
+}
+
+} // namespace tunnel
