@@ -2,11 +2,14 @@
 
 #include "endpoint.h"
 
+#include "lane.h"
+
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace relay {
@@ -48,9 +51,16 @@ int listen_at(sockaddr_in &address)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     socklen_t size = sizeof address;
     auto *at = reinterpret_cast<sockaddr *>(&address);
+    use_ethernet_segments(fd);
     if (bind(fd, at, size) != 0 || listen(fd, 1024) != 0 || getsockname(fd, at, &size) != 0)
         die(text_of(address));
     return fd;
+}
+
+void use_ethernet_segments(int fd)
+{
+    int size = segment_size;
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &size, sizeof size);
 }
 
 } // namespace relay

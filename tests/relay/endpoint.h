@@ -13,4 +13,8 @@ sockaddr_in parse_address(const std::string &text); // "127.0.0.1:80"
 std::string text_of(const sockaddr_in &address);
 int listen_at(sockaddr_in &address); // non-blocking; port 0 becomes the one that it got
 
+// Before a connection is made: its peer sends segments of Ethernet's size, not of loopback's,
+// which are larger than many a window.
+void use_ethernet_segments(int fd);
+
 } // namespace relay

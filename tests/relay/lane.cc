@@ -8,6 +8,8 @@ namespace relay {
 namespace {
 
 constexpr uint64_t chunks_per_second = 2000;
+constexpr uint64_t intakes_per_second = 200;
+constexpr size_t least_intake = 64 * 1024;
 
 size_t segments_of(size_t size) { return (size + segment_size - 1) / segment_size; }
 
@@ -18,6 +20,13 @@ size_t Lane::chunk_size() const
     if (conditions.rate == 0)
         return largest_chunk;
     return std::clamp<size_t>(conditions.rate / chunks_per_second, segment_size, largest_chunk);
+}
+
+size_t Lane::intake() const
+{
+    if (conditions.rate == 0)
+        return 0;
+    return std::max<size_t>(conditions.rate / intakes_per_second, least_intake);
 }
 
 Nanos Lane::time_for(uint64_t size) const

@@ -34,6 +34,10 @@ public:
     bool has_room(Nanos now) const { return room_at() <= now; }
     Nanos room_at() const; // when the buffer has, if nothing enters meanwhile
 
+    // Bytes that our own kernel may take from a sender ahead of us: few milliseconds' worth. On a
+    // real link what its congestion window does not allow stays with the sender. 0: any.
+    size_t intake() const;
+
     // `size` bytes enter; returns when they have arrived. `more_follows`: a loss will be noticed
     // within `round_trip`.
     Nanos enter(Nanos now, size_t size, bool more_follows, Nanos round_trip);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +26,17 @@ void Socket::close_now(bool with_reset)
     }
     close(fd);
     fd = -1;
+}
+
+void Socket::limit_intake(size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    int window = int(bytes);
+    // Setting the buffer ends its tuning, by which the window would grow again.
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &window, sizeof window) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window);
 }
 
 bool Pipe::may_read(Nanos now) const

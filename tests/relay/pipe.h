@@ -20,6 +20,7 @@ struct Socket {
     Socket(const Socket &) = delete;
     Socket &operator=(const Socket &) = delete;
     void close_now(bool with_reset);
+    void limit_intake(size_t bytes); // what the kernel takes before we read; 0: as it likes
 
     int fd;
     bool readable = false;

@@ -82,6 +82,11 @@ struct Connection {
         : near(client), far(target), up(upward, downward, near.socket, far.socket),
           down(downward, upward, far.socket, near.socket)
     {}
+    void limit_intake()
+    {
+        near.socket.limit_intake(up.lane().intake());
+        far.socket.limit_intake(down.lane().intake());
+    }
     bool broken() const { return up.broken() || down.broken(); }
     bool finished() const { return up.finished() && down.finished(); }
 
@@ -173,6 +178,7 @@ void Route::on_event(uint32_t)
     if (client < 0)
         return;
     int far = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    use_ethernet_segments(far);
     // Whether it can be reached, the socket says later, as a broken connection.
     connect(far, reinterpret_cast<const sockaddr *>(&target), sizeof target);
     weather.add_connection(client, far);
@@ -240,6 +246,8 @@ std::string Weather::set(std::istringstream &words)
     words >> value;
     bool good = (!upward || change(up_.conditions, name, value)) &&
                 (!downward || change(down_.conditions, name, value));
+    for (auto &connection : connections_)
+        connection->limit_intake();
     return good ? "ok" : "error: cannot set " + name + " to " + value;
 }
 
@@ -328,6 +336,7 @@ void Weather::add_connection(int client, int target)
         setsockopt(end->socket.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         watch(end->socket.fd, *end, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     }
+    connections_.back()->limit_intake();
 }
 
 void Weather::add_controller(int fd)

@@ -13,9 +13,9 @@ PROGRAM = os.path.join(ROOT, os.environ.get('TUNNEL_BUILD') or 'build', 'weather
 class Weather:
     """A relay to each of `targets` ("127.0.0.1:80"), all through one link; `ports` says where they listen."""
 
-    def __init__(self, *targets, weather=(), prefix=()):
+    def __init__(self, *targets, weather=()):
         routes = [f'127.0.0.1:0={target}' for target in targets]
-        self.process = subprocess.Popen([*prefix, PROGRAM, *routes, *weather], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([PROGRAM, *routes, *weather], stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         said = [self.process.stdout.readline() for _ in range(len(targets) + 1)]
         self.ports = {target: self.port_in(said, rf'listening \S+:(\d+) to {re.escape(target)}') for target in targets}
