@@ -35,7 +35,9 @@ class Link:
         self.control, self.http = rig.start_server(self.server, merged_info(settings))
         origin, control = f'127.0.0.1:{rig.origin_port}', f'127.0.0.1:{self.control}'
         program('weather')
-        self.weather = relay.Weather(control, origin, prefix=rig.loader())
+        self.weather = relay.Weather(control, origin)
+        with contextlib.suppress(OSError):  # weather must be on time
+            os.setpriority(os.PRIO_PROCESS, self.weather.pid, -10)
         self.bare = self.weather.ports[origin]
         rig.start_client(self.client, self.weather.ports[control], settings={'log': {'level': 'info'}})
         until(self.answers, 15, 'the tunnel answers')
