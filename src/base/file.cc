@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +106,38 @@ bool write_all(int fd, std::string_view content)
     return true;
 }
 
+[[noreturn]] void fail_to_write(const std::string &path)
+{
+    throw Failure(exit_cannot_create, "cannot write " + path + ": " + strerror(errno));
+}
+
+struct Rights {
+    mode_t mode;
+    uid_t uid; // -1: ours
+    gid_t gid;
+};
+
+void write_with(const std::string &path, std::string_view content, const Rights &rights)
+{
+    std::string temporary = path + ".XXXXXX";
+    const File file(mkostemp(temporary.data(), O_CLOEXEC)); // made 0600
+    const std::string directory = directory_of(path);
+    // The owner first: to give a file away takes set-id bits from its mode.
+    if (file.fd >= 0 && write_all(file.fd, content) &&
+        fchown(file.fd, rights.uid, rights.gid) == 0 && fchmod(file.fd, rights.mode) == 0 &&
+        fsync(file.fd) == 0 && rename(temporary.c_str(), path.c_str()) == 0) {
+        const File above(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (above.fd >= 0)
+            fsync(above.fd); // the new name; some file systems cannot, and then it is theirs
+        return;
+    }
+    const int error = errno;
+    if (file.fd >= 0)
+        unlink(temporary.c_str());
+    errno = error;
+    fail_to_write(path);
+}
+
 } // namespace
 
 std::string read_config_file(const std::string &path, size_t max)
@@ -130,20 +163,32 @@ std::string read_secret_file(const std::string &path, size_t max, mode_t forbidd
 
 void write_file(const std::string &path, std::string_view content, mode_t mode)
 {
-    std::string temporary = path + ".XXXXXX";
-    const File file(mkostemp(temporary.data(), O_CLOEXEC)); // made 0600
-    const std::string directory = directory_of(path);
-    if (file.fd >= 0 && write_all(file.fd, content) && fchmod(file.fd, mode) == 0 &&
-        fsync(file.fd) == 0 && rename(temporary.c_str(), path.c_str()) == 0) {
-        const File above(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (above.fd >= 0)
-            fsync(above.fd); // the new name; some file systems cannot, and then it is theirs
-        return;
-    }
-    const int error = errno;
-    if (file.fd >= 0)
-        unlink(temporary.c_str());
-    throw Failure(exit_cannot_create, "cannot write " + path + ": " + strerror(error));
+    write_with(path, content, {mode, uid_t(-1), gid_t(-1)});
 }
+
+void replace_file(const std::string &path, std::string_view content, mode_t mode)
+{
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0)
+        return write_with(path, content, {info.st_mode & 07777, info.st_uid, info.st_gid});
+    if (errno != ENOENT || stat(directory_of(path).c_str(), &info) != 0)
+        fail_to_write(path);
+    write_with(path, content, {mode, uid_t(-1), geteuid() == 0 ? info.st_gid : gid_t(-1)});
+}
+
+FileLock::FileLock(const std::string &path)
+{
+    const std::string name = path + ".lock";
+    fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0)
+        if (errno != EINTR) {
+            close(fd_);
+            fd_ = -1;
+        }
+    if (fd_ < 0)
+        fail_to_write(name);
+}
+
+FileLock::~FileLock() { close(fd_); }
 
 } // namespace tunnel

@@ -22,5 +22,21 @@ std::string read_secret_file(const std::string &path, size_t max, mode_t forbidd
 // Writes a small file so that a reader sees the old or the new one, whole, after a crash too:
 // temporary file, fsync, rename, fsync of the directory. Throws Failure (exit_cannot_create).
 void write_file(const std::string &path, std::string_view content, mode_t mode);
+// The same for a file that is there: its owner, group and permissions stay. One that is not
+// gets `mode` and the group of its directory.
+void replace_file(const std::string &path, std::string_view content, mode_t mode);
+
+// While it lives, nobody else holds the lock of `path`, which is the file `path`.lock, made if it
+// is missing; waits for it. Throws Failure (exit_cannot_create).
+class FileLock {
+public:
+    explicit FileLock(const std::string &path);
+    FileLock(const FileLock &) = delete;
+    FileLock &operator=(const FileLock &) = delete;
+    ~FileLock();
+
+private:
+    int fd_;
+};
 
 } // namespace tunnel

@@ -267,6 +267,28 @@ std::string print_size(uint64_t bytes)
     return std::to_string(bytes);
 }
 
+// Goes back to the last "*" only, so the cost is bounded by the product of both lengths.
+bool matches_glob(std::string_view pattern, std::string_view text)
+{
+    size_t p = 0, t = 0;
+    size_t star = pattern.npos, tried = 0;
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            tried = t;
+        } else if (p < pattern.size() && pattern[p] == text[t]) {
+            p++;
+            t++;
+        } else if (star != pattern.npos) {
+            p = star + 1;
+            t = ++tried;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == pattern.npos;
+}
+
 size_t edit_distance(std::string_view a, std::string_view b)
 {
     // Rows of the usual matrix: two back (for swaps), the last one, this one.

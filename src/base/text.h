@@ -45,6 +45,9 @@ std::string print_duration(Micros span); // the shortest form that reads back
 std::optional<uint64_t> parse_size(std::string_view text);
 std::string print_size(uint64_t bytes); // the shortest form that reads back
 
+// Whether `text` is of the form `pattern`, in which "*" stands for any bytes or none.
+bool matches_glob(std::string_view pattern, std::string_view text);
+
 // Insertions, deletions, replacements and swaps of neighbours from `a` to `b`.
 size_t edit_distance(std::string_view a, std::string_view b);
 

@@ -2,12 +2,12 @@
 
 #include "server/auth.h"
 
-#include "base/failure.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #include <algorithm>
+#include <ctime>
 
 namespace tunnel {
 
@@ -15,19 +15,14 @@ namespace {
 
 constexpr size_t file_max = 16 * 1024 * 1024; // bytes; some 150,000 tokens
 constexpr mode_t forbidden_permissions = 027; // owner and group read it, nobody else
-constexpr size_t user_max = 64;
-
-bool is_user(std::string_view user)
-{
-    auto is_fine = [](unsigned char c) { return c > ' ' && c != 127; };
-    return !user.empty() && user.size() <= user_max &&
-           std::all_of(user.begin(), user.end(), is_fine);
-}
-
-// Who is only known by a token is called by the first digits of its hash.
-std::string nameless(const Sha256 &hash) { return "token-" + to_hex(std::span(hash).first(4)); }
 
 } // namespace
+
+bool Identity::may_use(std::string_view subdomain) const
+{
+    auto allows = [subdomain](const std::string &name) { return matches_glob(name, subdomain); };
+    return names.empty() || std::any_of(names.begin(), names.end(), allows);
+}
 
 TokenTable TokenTable::read(const std::string &file)
 {
@@ -43,15 +38,17 @@ TokenTable TokenTable::parse(const std::string &file, std::string_view text)
     unsigned line = 0;
     for (std::string_view each : split(text, '\n')) {
         line++;
-        each = trim(each);
-        if (!each.empty() && each.front() != '#')
-            table.add(file, line, each);
+        if (is_token_line(each))
+            table.entries_.push_back(parse_token(file, line, each));
     }
-    if (table.entries_.empty())
+    const std::vector<Token> &entries = table.entries_;
+    const auto plain = std::count_if(entries.begin(), entries.end(),
+                                     [](const Token &token) { return token.plain; });
+    if (entries.empty())
         log_warn("no token can log in", {{"file", file}});
-    if (table.plain_ != 0)
+    if (plain != 0)
         log_warn("plain tokens in the token file: write user:sha256:<hex> instead",
-                 {{"file", file}, {"tokens", table.plain_}});
+                 {{"file", file}, {"tokens", plain}});
     return table;
 }
 
@@ -62,42 +59,36 @@ TokenTable TokenTable::open()
     return table;
 }
 
-// What is wrong is said without quoting the line: it may hold a token.
-void TokenTable::add(const std::string &file, unsigned line, std::string_view text)
+std::optional<Identity> TokenTable::find(std::string_view token, int64_t now) const
 {
-    std::vector<std::string_view> parts = split(text, ':');
-    bool hashed = parts.size() >= 2 && parts[1] == "sha256";
-    if (hashed) {
-        auto bytes = parts.size() == 3 ? from_hex(parts[2]) : std::nullopt;
-        if (!bytes || bytes->size() != sizeof(Sha256))
-            throw Failure(file, line, 1, "expected user:sha256:<64 hexadecimal digits>");
-        if (!is_user(parts[0]))
-            throw Failure(file, line, 1, "expected a user name in front of \":sha256:\"");
-        Entry entry = {{}, std::string(parts[0])};
-        std::copy(bytes->begin(), bytes->end(), entry.hash.begin());
-        entries_.push_back(std::move(entry));
-        return;
-    }
-    if (parts.size() > 2 || parts[0].empty() || (parts.size() == 2 && !is_user(parts[1])))
-        throw Failure(file, line, 1, "expected user:sha256:<hex>, token:user, or token");
-    plain_++;
-    Sha256 hash = sha256(parts[0]);
-    std::string user = parts.size() == 2 ? std::string(parts[1]) : nameless(hash);
-    entries_.push_back({hash, std::move(user)});
+    return find(sha256(token), now);
 }
 
 std::optional<Identity> TokenTable::find(std::string_view token) const
 {
-    Sha256 hash = sha256(token);
+    return find(token, int64_t(time(nullptr)));
+}
+
+std::optional<Identity> TokenTable::find(const Sha256 &hash, int64_t now) const
+{
     if (open_)
         return Identity{hash, "anonymous", {}};
-    const Entry *found = nullptr;
-    for (const Entry &entry : entries_)
+    const Token *found = nullptr;
+    for (const Token &entry : entries_)
         if (equal_in_constant_time(entry.hash, hash))
             found = &entry;
-    if (!found)
+    if (!found || found->expired(now))
         return {};
-    return Identity{hash, found->user, {}};
+    return Identity{hash, found->user, {}, found->names};
+}
+
+int64_t TokenTable::next_expiry(int64_t now) const
+{
+    int64_t next = 0;
+    for (const Token &entry : entries_)
+        if (entry.expires > now && (next == 0 || entry.expires < next))
+            next = entry.expires;
+    return next;
 }
 
 } // namespace tunnel
