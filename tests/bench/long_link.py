@@ -125,6 +125,7 @@ def long_fat(rig):
         yield f'60 ms, 1 Gbit/s: share in second {second + 1}', bits['tunnel'][second] / 1e9, '', ''
     yield '60 ms, 1 Gbit/s: share after 3 s', bits['tunnel'][3] / 1e9, '', '>= 0.9'
     yield 'the same, bare TCP', bits['bare'][3] / 1e9, '', ''
+    yield 'the same, tunnel / bare TCP', bits['tunnel'][3] / max(bits['bare'][3], 1), '', ''
 
 
 def busy_link(rig):
