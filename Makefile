@@ -186,7 +186,7 @@ check-ubsan:
 check-tsan:
 	$(q)$(MAKE) --no-print-directory B=build/tsan SAN=thread check
 # Against others and over long links; ROUNDS, SECONDS, CASES, REFS: see tests/bench/compare.py --help.
-BENCH_PY = $(q)tests/need bench; . tests/sysroot.sh; TUNNEL_BUILD=$(B) python3
+BENCH_PY = $(q)tests/need bench && . tests/sysroot.sh && TUNNEL_BUILD=$(B) python3
 bench: bench-core bench-compare bench-link
 bench-core: $(BENCH)
 	$(q)for b in $(BENCH); do "./$$b" || exit 1; done
