@@ -34,6 +34,13 @@ HeadWriter &HeadWriter::field(std::string_view name, std::string_view value)
 
 HeadWriter &HeadWriter::field(const tn_http1_field &field)
 {
+    // As most write it, "Name: value": one copy, the line end of the head it stands in included.
+    const uint8_t *name_end = field.name.data + field.name.len;
+    const uint8_t *value_end = field.value.data + field.value.len;
+    if (field.value.len && field.value.data == name_end + 2 && name_end[1] == ' ' &&
+        value_end[0] == '\r')
+        return add({reinterpret_cast<const char *>(field.name.data),
+                    size_t(value_end + 2 - field.name.data)});
     return this->field(text_of(field.name), text_of(field.value));
 }
 

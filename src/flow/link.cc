@@ -26,6 +26,8 @@ constexpr Micros close_time = 2 * second;
 // read there are saved for each quick answer. Peers give us 30 s and more. So many may wait.
 constexpr Micros answer_within = 20 * millisecond;
 constexpr size_t most_unanswered = 64;
+// Streams that may wait for the peer to acknowledge others.
+constexpr size_t most_waiting = 16384;
 
 } // namespace
 
@@ -43,6 +45,8 @@ Link::Link(Loop &loop, tn_mux_pool *pool, Descriptor socket, SslPtr ssl, tn_role
 
 Link::~Link()
 {
+    while (!waiting_.empty())
+        waiting_.back()->detach();
     if (!mux_)
         return;
     uint32_t cursor = 0;
@@ -69,13 +73,57 @@ std::unique_ptr<Stream> Link::open(Stream::Owner &owner, tn_error &why)
         return nullptr;
     }
     std::unique_ptr<Stream> stream(new Stream(*this, &owner));
-    why = tn_stream_open(mux_, stream.get(), &stream->handle_);
+    why = waiting_.empty() ? tn_stream_open(mux_, stream.get(), &stream->handle_) : TN_ERR_AGAIN;
+    if (why == TN_ERR_AGAIN && waiting_.size() < most_waiting) {
+        why = TN_OK;
+        stream->waits_ = true;
+        waiting_.push_back(stream.get());
+    }
     if (why != TN_OK) {
         stream->detach();
         return nullptr;
     }
     wake();
     return stream;
+}
+
+void Link::open_waiting()
+{
+    while (!waiting_.empty()) {
+        Stream *stream = waiting_.front();
+        tn_error why = tn_stream_open(mux_, stream, &stream->handle_);
+        if (why == TN_ERR_AGAIN)
+            return;
+        waiting_.pop_front();
+        if (why == TN_OK)
+            stream->open_late();
+        else
+            break_stream(*stream, TN_CR_REFUSED);
+    }
+}
+
+void Link::break_stream(Stream &stream, tn_close_reason reason)
+{
+    stream.detach();
+    stream.owner_->on_stream_broken(reason, 0);
+}
+
+void Link::fence()
+{
+    std::vector<Stream *> ours(waiting_.begin(), waiting_.end());
+    uint32_t cursor = 0;
+    tn_stream handle;
+    while (mux_ && tn_mux_iter(mux_, &cursor, &handle)) {
+        tn_stream_info info;
+        if (tn_stream_get_info(mux_, handle, &info) == TN_OK && info.user && info.outbound)
+            ours.push_back(static_cast<Stream *>(info.user));
+    }
+    for (Stream *stream : ours) {
+        if (!stream->waits_)
+            tn_stream_reset(mux_, stream->handle_, TN_RST_CANCEL);
+        break_stream(*stream, TN_CR_SESSION);
+    }
+    wake();
 }
 
 void Link::drain(Micros deadline)
@@ -220,6 +268,7 @@ void Link::report(const tn_mux_event &event)
     case TN_MUX_REPLIES:
         return write_replies();
     case TN_MUX_OPENABLE:
+        return open_waiting();
     case TN_MUX_PONG:
     case TN_MUX_NONE:
         return;
@@ -356,6 +405,8 @@ void Link::lose(const std::string &reason)
     if (state_ == State::closed)
         return;
     std::string words = reason.empty() ? "connection lost" : reason;
+    while (!waiting_.empty())
+        break_stream(*waiting_.back(), TN_CR_SESSION);
     if (mux_) {
         tn_mux_transport_lost(mux_);
         tn_mux_event event;

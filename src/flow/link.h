@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "net/timer.h"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,9 @@ public:
     Link(const Link &) = delete;
     Link &operator=(const Link &) = delete;
 
-    // Null, with `why` set (TN_ERR_AGAIN, _LIMIT, _GOAWAY, _CLOSED …), if there can be none now.
+    // Null, with `why` set (TN_ERR_LIMIT, _GOAWAY, _CLOSED …), if there can be none now. While the
+    // peer has too many opens to acknowledge, the stream waits here, with what it is given to
+    // send, and nobody needs to know.
     std::unique_ptr<Stream> open(Stream::Owner &owner, tn_error &why);
 
     // Takes no new streams, lets live ones finish for up to `deadline` (0: for ever), then
@@ -52,6 +55,9 @@ public:
     void close(const std::string &reason);
     // Ends it for a fault of the peer: GOAWAY 1, then as close().
     void fail(const std::string &reason);
+    // Nothing that comes on the streams that we opened counts any more: their owners are told
+    // that the link is lost. What we have to say still goes out.
+    void fence();
     // Asks the peer for a sign of life at once (a PING).
     void probe();
     Micros last_input() const { return last_input_; } // when bytes last came
@@ -87,6 +93,8 @@ private:
     void write_replies();
     bool tell_pulled();
     void wake(); // something may have to be sent
+    void open_waiting();
+    void break_stream(Stream &stream, tn_close_reason reason);
     void answer(Stream &stream);
     void answer_all();
     void forget_unanswered(Stream &stream);
@@ -99,6 +107,7 @@ private:
     Connection connection_;
     Timer timer_;
     Timer close_timer_;
+    std::deque<Stream *> waiting_;     // to be opened, first come first
     std::vector<Stream *> unanswered_; // accepted streams whose ACK waits for their first frame
     Timer answer_timer_;
     std::vector<Stream *> pulled_; // asked for on_stream_pulled in the gather in progress

@@ -25,7 +25,22 @@ void Stream::detach()
 {
     if (unanswered_place_ != answered)
         link_->forget_unanswered(*this);
+    if (waits_)
+        std::erase(link_->waiting_, this);
+    waits_ = false;
     link_ = nullptr;
+}
+
+// What was done while it waited, again.
+void Stream::open_late()
+{
+    waits_ = false;
+    if (!queue_.empty())
+        tn_stream_queued(link_->mux_, handle_, queue_.size());
+    if (source_ready_)
+        tn_stream_ready(link_->mux_, handle_);
+    if (finish_waits_)
+        tn_stream_shutdown(link_->mux_, handle_);
 }
 
 void Stream::send(std::span<const uint8_t> bytes)
@@ -34,11 +49,18 @@ void Stream::send(std::span<const uint8_t> bytes)
         return;
     answer();
     queue_.append(bytes);
+    if (waits_)
+        return;
     tn_stream_queued(link_->mux_, handle_, bytes.size());
     link_->wake();
 }
 
-size_t Stream::space() const { return link_ ? tn_stream_space(link_->mux_, handle_) : 0; }
+size_t Stream::space() const
+{
+    if (waits_)
+        return TN_INITIAL_WINDOW - std::min<size_t>(TN_INITIAL_WINDOW, queue_.size());
+    return link_ ? tn_stream_space(link_->mux_, handle_) : 0;
+}
 
 void Stream::ready()
 {
@@ -46,6 +68,8 @@ void Stream::ready()
         return;
     answer();
     source_ready_ = true;
+    if (waits_)
+        return;
     tn_stream_ready(link_->mux_, handle_);
     link_->wake();
 }
@@ -53,8 +77,8 @@ void Stream::ready()
 bool Stream::blocked() const
 {
     tn_stream_info info;
-    return link_ && tn_stream_get_info(link_->mux_, handle_, &info) == TN_OK &&
-           info.send_credit == 0;
+    return waits_ || (link_ && tn_stream_get_info(link_->mux_, handle_, &info) == TN_OK &&
+                      info.send_credit == 0);
 }
 
 void Stream::want_pulled()
@@ -91,7 +115,8 @@ void Stream::left(size_t sent, bool all)
 
 void Stream::finish()
 {
-    if (!link_)
+    finish_waits_ = waits_;
+    if (!opened())
         return;
     answer();
     tn_stream_shutdown(link_->mux_, handle_);
@@ -104,7 +129,7 @@ void Stream::close()
 {
     if (!link_)
         return;
-    if (!queue_.empty())
+    if (waits_ || !queue_.empty())
         return reset(TN_RST_CANCEL);
     answer();
     tn_stream_set_user(link_->mux_, handle_, nullptr);
@@ -117,6 +142,8 @@ void Stream::reset(uint32_t code)
 {
     if (!link_)
         return;
+    if (waits_)
+        return detach();
     tn_stream_reset(link_->mux_, handle_, code);
     link_->wake();
     detach();

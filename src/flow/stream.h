@@ -79,6 +79,8 @@ private:
     Stream(Link &link, Owner *owner) : link_(&link), owner_(owner) {}
     size_t pull(uint8_t *dst, size_t size);
     void detach();
+    bool opened() const { return link_ && !waits_; }
+    void open_late();
     void answer(); // the peer is to hear that the stream is accepted
 
     Link *link_;
@@ -90,6 +92,8 @@ private:
     bool in_pulled_list_ = false;
     uint32_t unanswered_place_ = answered; // in the link's list
     static constexpr uint32_t answered = UINT32_MAX;
+    bool waits_ = false;        // the mux takes no more opens for now: the link opens it later
+    bool finish_waits_ = false; // and then finishes it
 };
 
 } // namespace tunnel

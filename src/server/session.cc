@@ -7,6 +7,9 @@
 #include "net/dialer.h"
 #include "server/worker.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace tunnel {
 
 namespace {
@@ -17,8 +20,8 @@ SslPtr accept_tls(const Policy &policy) { return policy.tls ? policy.tls->accept
 
 Session::Session(Worker &worker, uint64_t id, Descriptor socket, const Address &peer,
                  Lobby::Place place)
-    : worker_(worker), ref_{worker.index(), id}, name_("sess_" + random_hex(8)), peer_(peer),
-      place_(std::move(place)), timer_(worker.loop(), [this] { on_timeout(); }),
+    : worker_(worker), carrier_(std::make_shared<Carrier>(SessionRef{worker.index(), id}, this)),
+      name_("sess_" + random_hex(8)), peer_(peer), place_(std::move(place)), timer_(worker.loop(), [this] { on_timeout(); }),
       link_(worker.loop(), worker.mux_pool(), std::move(socket), accept_tls(worker.policy()),
             TN_SERVER, worker.policy().mux_config(), *this),
       conversation_(*this)
@@ -33,9 +36,9 @@ Session::Session(Worker &worker, uint64_t id, Descriptor socket, const Address &
 void Session::enter(State next)
 {
     if (is_logged_in() && next != State::draining)
-        worker_.counters().sessions.sub();
+        worker_.counters().links.sub();
     if (next == State::open)
-        worker_.counters().sessions.add();
+        worker_.counters().links.add();
     state_ = next;
 }
 
@@ -53,25 +56,37 @@ void Session::on_link_goaway() noexcept
         wind_down(worker_.settings().drain_timeout);
 }
 
-void Session::logged_in(const Identity &who)
+void Session::begin(const Identity &who)
 {
     place_.reset();
     timer_.stop();
     user_ = who.user;
     enter(State::open);
+}
+
+void Session::logged_in(const Identity &who, const std::vector<Granted> &granted)
+{
+    begin(who);
+    auto tunnels = std::count_if(granted.begin(), granted.end(),
+                                 [](const Granted &one) { return one.tunnel != nullptr; });
     log_info("session open", {{"session", name_},
                               {"peer", peer_.text()},
                               {"user", user_},
                               {"client", who.client_id},
-                              {"tunnels", tunnels_.size()}});
-    for (const auto &tunnel : tunnels_)
-        log_info("tunnel open", {{"session", name_}, {"tunnel", tunnel->subdomain}});
+                              {"tunnels", size_t(tunnels)}});
+    for (const Granted &one : granted)
+        if (one.tunnel)
+            log_info("tunnel open", {{"session", name_}, {"tunnel", one.tunnel->subdomain}});
 }
 
-void Session::disown(const std::shared_ptr<Tunnel> &tunnel)
+void Session::joined(const Identity &who, const std::string &session, size_t links)
 {
-    tunnel->session = nullptr;
-    std::erase(tunnels_, tunnel);
+    name_ = session;
+    begin(who);
+    log_info("link joined", {{"session", name_},
+                             {"peer", peer_.text()},
+                             {"worker", worker_.index()},
+                             {"links", links}});
 }
 
 std::unique_ptr<Stream> Session::open_visit(Stream::Owner &owner, tn_error &why)
@@ -94,8 +109,32 @@ void Session::replace()
 {
     if (!is_logged_in())
         return;
+    link_.fence(); // what is late of it counts for nothing
     conversation_.tell_error(refusal::replaced);
     close("the same client has logged in again");
+}
+
+void Session::dismiss(const Refusal &why, const std::string &sentence)
+{
+    if (!is_logged_in())
+        return;
+    conversation_.tell_error(why, sentence);
+    close(sentence.empty() ? why.sentence : sentence);
+}
+
+// A name that is lost here, its visitors do not find any more.
+void Session::review()
+{
+    if (!is_logged_in())
+        return;
+    if (!conversation_.renew_rights())
+        return dismiss(refusal::revoked, {});
+    for (const auto &tunnel : worker_.directory().restrict(ref(), conversation_.who())) {
+        log_warn("tunnel closed", {{"session", name_},
+                                   {"tunnel", tunnel->subdomain},
+                                   {"code", refusal::name_not_allowed.code}});
+        conversation_.tell_lost(tunnel);
+    }
 }
 
 void Session::drain(Micros grace)
@@ -113,7 +152,7 @@ void Session::wind_down(Micros grace)
 {
     if (state_ != State::open)
         return;
-    release_names();
+    take_no_visits();
     enter(State::draining);
     timer_.start(grace);
 }
@@ -121,7 +160,7 @@ void Session::wind_down(Micros grace)
 // What has been said still goes out.
 void Session::stop_talking()
 {
-    release_names();
+    take_no_visits();
     timer_.stop();
     conversation_.end();
     enter(State::closing);
@@ -152,13 +191,13 @@ void Session::on_timeout()
 
 void Session::on_link_closed(const std::string &reason) noexcept { end(reason); }
 
-// Twice does no harm: names that went elsewhere are not ours any more.
-void Session::release_names()
+// New ones go to the session's other links; without any, its names are free.
+void Session::take_no_visits()
 {
-    for (const auto &tunnel : tunnels_)
-        tunnel->session = nullptr;
-    tunnels_.clear();
-    worker_.directory().leave(ref_, worker_.settings().name_grace, worker_.loop().now());
+    if (!std::exchange(carrier_->session, nullptr))
+        return;
+    others_ =
+        worker_.directory().leave(ref(), worker_.settings().name_grace, worker_.loop().now());
 }
 
 // The one way out. Everything that belongs to the session goes with it, after this callback.
@@ -166,9 +205,15 @@ void Session::end(const std::string &reason)
 {
     if (state_ == State::ended)
         return;
-    release_names();
-    log_info("session closed",
-             {{"session", name_}, {"peer", peer_.text()}, {"user", user_}, {"reason", reason}});
+    take_no_visits();
+    if (others_ == 0)
+        log_info("session closed",
+                 {{"session", name_}, {"peer", peer_.text()}, {"user", user_}, {"reason", reason}});
+    else
+        log_info("link closed", {{"session", name_},
+                                 {"peer", peer_.text()},
+                                 {"links", others_},
+                                 {"reason", reason}});
     timer_.stop();
     conversation_.end();
     enter(State::ended);

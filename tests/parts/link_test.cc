@@ -246,6 +246,50 @@ TEST(a_stream_that_is_let_go_is_reset)
     world.until([&] { return world.server.ears[0]->broken; });
 }
 
+TEST(more_opens_than_the_peer_acknowledges_wait_for_their_turn)
+{
+    World world;
+    std::vector<std::unique_ptr<Ear>> ears;
+    for (int i = 0; i < 1000; i++) {
+        ears.push_back(world.open(world.client));
+        ears.back()->stream->send(bytes(std::to_string(i)));
+        if (i % 2)
+            ears.back()->stream->finish();
+    }
+    world.until([&] { return world.server.ears.size() == 1000; });
+    for (int i = 0; i < 1000; i++) {
+        CHECK(world.server.ears[i]->got == std::to_string(i));
+        CHECK(!ears[i]->broken);
+    }
+    world.until([&] { return world.server.ears[999]->fin && ears[999]->answered; });
+    CHECK(!world.server.ears[998]->fin);
+}
+
+TEST(a_stream_may_go_while_it_waits)
+{
+    World world;
+    std::vector<std::unique_ptr<Ear>> ears;
+    for (int i = 0; i < 300; i++)
+        ears.push_back(world.open(world.client));
+    for (int i = 256; i < 299; i++)
+        ears[i].reset();
+    world.until([&] { return world.server.ears.size() == 257; });
+}
+
+TEST(nothing_comes_through_a_fence)
+{
+    World world;
+    auto ear = world.open(world.client);
+    ear->stream->send(bytes("x"));
+    world.until([&] { return !world.server.ears.empty() && !world.server.ears[0]->got.empty(); });
+    world.server.ears[0]->stream->send(bytes("late"));
+    world.client.link->fence();
+    CHECK(ear->broken);
+    CHECK(ear->reason == TN_CR_SESSION);
+    world.until([&] { return world.server.ears[0]->broken; });
+    CHECK(ear->got.empty());
+}
+
 TEST(the_death_of_a_link_breaks_its_streams)
 {
     World world;
