@@ -75,7 +75,12 @@ bool put_text(Writer &writer, tn_slice text)
         if (writer.at == writer.end)
             return false;
         if (plain[*at]) {
-            *writer.at++ = *at++;
+            const uint8_t *run = at;
+            const uint8_t *stop = at + std::min(end - at, writer.end - writer.at);
+            while (at < stop && plain[*at])
+                ++at;
+            memcpy(writer.at, run, static_cast<size_t>(at - run));
+            writer.at += at - run;
             continue;
         }
         size_t size = *at ? utf8_size(at, end) : 0; // no reader takes U+0000

@@ -58,8 +58,10 @@ void Connection::on_edge(short what)
     bool can_read = what & (EV_READ | EV_CLOSED);
     if (what & EV_CLOSED)
         hup_ = true;
-    if (can_read)
+    if (can_read) {
         edge_ = readable_ = true;
+        loop_.forget_doubt(*this);
+    }
     if (what & EV_WRITE)
         blocked_ = false;
     if (tls_ && tls_->life() == TlsCodec::Life::handshake)

@@ -13,10 +13,10 @@ namespace tunnel {
 
 namespace {
 
-constexpr size_t arena_chunk = 64 * 1024;       // bytes
-constexpr size_t arena_keep = 4;                // chunks kept over a flush
-constexpr size_t cipher_out_keep = 1024 * 1024; // bytes kept over a turn
-constexpr Micros settle_after = 50 * millisecond;
+constexpr size_t arena_chunk = 64 * 1024;          // bytes
+constexpr size_t arena_keep = 4;                   // chunks kept over a flush
+constexpr size_t cipher_out_keep = 1024 * 1024;    // bytes kept over a turn
+constexpr Micros settle_after = 200 * millisecond; // of quiet, before a second look
 
 EventBasePtr make_base()
 {
@@ -182,13 +182,11 @@ void Loop::run_posted()
     }
 }
 
-void Loop::retire_shared(std::shared_ptr<void> object) { retired_.push_back(std::move(object)); }
-
 // Those that die may retire others.
 void Loop::free_retired()
 {
     while (!retired_.empty()) {
-        std::vector<std::shared_ptr<void>> dying;
+        std::vector<Retired> dying;
         dying.swap(retired_);
     }
 }
@@ -271,25 +269,24 @@ void Loop::flush()
 
 void Loop::doubts(Connection &connection)
 {
-    if (connection.doubt_place_ != Connection::nowhere)
-        return;
+    forget_doubt(connection);
     if (doubtful_.empty())
-        settle_soon();
-    connection.doubt_place_ = uint32_t(doubtful_.size());
-    doubtful_.push_back(&connection);
+        settle_in(settle_after);
+    connection.doubt_place_ = uint32_t(doubts_settled_ + doubtful_.size());
+    doubtful_.push_back({&connection, now()});
 }
 
 void Loop::forget_doubt(Connection &connection)
 {
     if (connection.doubt_place_ == Connection::nowhere)
         return;
-    doubtful_[connection.doubt_place_] = nullptr;
+    doubtful_[connection.doubt_place_ - doubts_settled_].connection = nullptr;
     connection.doubt_place_ = Connection::nowhere;
 }
 
-void Loop::settle_soon()
+void Loop::settle_in(Micros wait)
 {
-    timeval span = {0, suseconds_t(settle_after)};
+    timeval span = {0, suseconds_t(wait)};
     event_add(settle_event_.get(), &span);
 }
 
@@ -298,23 +295,21 @@ void Loop::on_settle(evutil_socket_t, short, void *self) noexcept
     static_cast<Loop *>(self)->settle();
 }
 
-// Whoever comes to doubt again meanwhile does so for the next time.
+// Those who have been quiet for a while; whoever was heard of meanwhile has left its place. Their
+// owners may bring new doubts, at the end.
 void Loop::settle()
 {
-    size_t count = doubtful_.size();
-    for (size_t i = 0; i < count; i++) {
-        Connection *connection = std::exchange(doubtful_[i], nullptr);
+    while (!doubtful_.empty() && doubtful_.front().since + settle_after <= now()) {
+        Connection *connection = doubtful_.front().connection;
+        doubtful_.pop_front();
+        doubts_settled_++;
         if (!connection)
             continue;
         connection->doubt_place_ = Connection::nowhere;
         connection->settle();
     }
-    doubtful_.erase(doubtful_.begin(), doubtful_.begin() + ptrdiff_t(count));
-    for (size_t i = 0; i < doubtful_.size(); i++)
-        if (doubtful_[i])
-            doubtful_[i]->doubt_place_ = uint32_t(i);
     if (!doubtful_.empty())
-        settle_soon();
+        settle_in(doubtful_.front().since + settle_after - now());
 }
 
 } // namespace tunnel

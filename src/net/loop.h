@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -57,7 +58,8 @@ public:
     template <class T> void retire(std::unique_ptr<T> object)
     {
         if (object)
-            retire_shared(std::shared_ptr<void>(std::move(object)));
+            retired_.emplace_back(object.release(),
+                                  [](void *dead) { delete static_cast<T *>(dead); });
     }
 
     // Runs `task` at the end of this turn; called from on_turn_end itself, of the next one,
@@ -95,15 +97,19 @@ private:
 
     static void on_posted(evutil_socket_t, short, void *self) noexcept;
     static void on_settle(evutil_socket_t, short, void *self) noexcept;
-    void retire_shared(std::shared_ptr<void> object);
     void turn();
     void run_posted();
     void run_tasks();
-    void settle_soon();
+    void settle_in(Micros wait);
     void settle();
     void forget(Task &task);
     void free_retired();
 
+    using Retired = std::unique_ptr<void, void (*)(void *)>;
+    struct Doubt {
+        Connection *connection; // null: it was heard of
+        Micros since;
+    };
     struct Posted; // what other threads gave us
     struct Arena;  // what borrow() gave out
 
@@ -112,9 +118,10 @@ private:
     EventPtr settle_event_;
     std::vector<Task *> tasks_; // null: taken back
     std::vector<Connection *> to_flush_;
-    size_t flushed_ = 0; // so many of to_flush_ are done
-    std::vector<Connection *> doubtful_;
-    std::vector<std::shared_ptr<void>> retired_;
+    size_t flushed_ = 0;          // so many of to_flush_ are done
+    std::deque<Doubt> doubtful_;  // by age
+    uint32_t doubts_settled_ = 0; // so many have gone from the front of it
+    std::vector<Retired> retired_;
     std::unique_ptr<uint8_t[]> read_scratch_;
     std::unique_ptr<uint8_t[]> cipher_in_;
     std::vector<uint8_t> cipher_out_;
