@@ -14,19 +14,43 @@ using namespace tunnel;
 namespace {
 
 constexpr uint64_t rtt_min_age_us = 30'000'000;
+// A path that has become so much longer, by as many answers that met no queue, is believed at once.
+constexpr uint64_t longer_us = 5'000;
+constexpr uint32_t longer_count = 3;
+
+void set_rtt_min(tn_mux &mux, uint64_t rtt)
+{
+    mux.stats.rtt_min_us = rtt;
+    mux.ping.rtt_min_at_us = mux.clock.now_us;
+    mux.ping.longer = 0;
+}
+
+// `rtt` is more than the least. What may be a queue of our own making says nothing about the path.
+void note_longer(tn_mux &mux, uint64_t rtt)
+{
+    Ping &ping = mux.ping;
+    if (!tuning_undisturbed(mux, rtt))
+        return;
+    uint64_t least = mux.stats.rtt_min_us;
+    bool much = rtt > 2 * least && rtt > least + longer_us;
+    ping.longer_us = ping.longer ? std::min(ping.longer_us, rtt) : rtt;
+    ping.longer = much ? ping.longer + 1 : 0;
+    bool old = mux.clock.now_us - ping.rtt_min_at_us > rtt_min_age_us;
+    if (ping.longer >= longer_count)
+        set_rtt_min(mux, ping.longer_us);
+    else if (old)
+        set_rtt_min(mux, rtt);
+}
 
 void note_rtt(tn_mux &mux, uint64_t rtt)
 {
     tn_mux_stats &stats = mux.stats;
-    uint64_t now = mux.clock.now_us;
     stats.rtt_last_us = rtt;
     stats.rtt_smoothed_us = stats.rtt_smoothed_us ? (stats.rtt_smoothed_us * 7 + rtt) / 8 : rtt;
-    bool old = now - mux.ping.rtt_min_at_us > rtt_min_age_us;
-    bool raise = old && tuning_quiet(mux); // else it may be a queue of our own that takes so long
-    if (stats.rtt_min_us && rtt > stats.rtt_min_us && !raise)
-        return;
-    stats.rtt_min_us = rtt;
-    mux.ping.rtt_min_at_us = now;
+    if (stats.rtt_min_us && rtt > stats.rtt_min_us)
+        note_longer(mux, rtt);
+    else
+        set_rtt_min(mux, rtt);
 }
 
 void on_pong(tn_mux &mux, uint32_t value)
@@ -40,7 +64,7 @@ void on_pong(tn_mux &mux, uint32_t value)
     note_rtt(mux, rtt);
     tuning_pong(mux, rtt);
     uint64_t pause = std::max(uint64_t{mux.config.rtt_probe_ms} * 1000, rtt);
-    ping.next_probe_us = mux.tuning.hurry ? now : now + pause;
+    ping.next_probe_us = mux.tuning.hurry || ping.longer ? now : now + pause;
     if (!ping.asked)
         return;
     ping.asked = false;
@@ -60,6 +84,7 @@ void tunnel::mux_glitch(tn_mux &mux)
 
 void tunnel::mux_heard(tn_mux &mux)
 {
+    tuning_heard(mux);
     mux.last_input_us = mux.clock.now_us;
     mux.ping.keepalive = false;
 }

@@ -57,6 +57,8 @@ struct Ping {
     uint64_t sent_us;
     uint64_t next_probe_us;
     uint64_t rtt_min_at_us;
+    uint64_t longer_us; // the least of the answers in a row that took much longer,
+    uint32_t longer;    // and how many those are
 };
 
 struct Refusal { // an RST for a stream without an object

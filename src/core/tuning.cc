@@ -128,11 +128,24 @@ void tuning_pong(tn_mux &mux, uint64_t rtt_us)
         tuning.hurry--;
 }
 
-bool tuning_quiet(const tn_mux &mux)
+void tuning_heard(tn_mux &mux)
 {
-    uint64_t in = mux.stats.payload_in - mux.tuning.in_at_ping;
-    uint64_t out = mux.stats.payload_out - mux.tuning.out_at_ping;
-    return in + out < quiet_bytes;
+    if (mux.clock.now_us == mux.last_input_us)
+        return;
+    mux.tuning.gap_us = mux.clock.now_us - mux.last_input_us;
+    mux.tuning.in_at_heard = mux.stats.payload_in;
+}
+
+// Either hardly anything travelled beside the ping, or nothing of it just in front of the answer:
+// what that waited for in a queue would have come right before it.
+bool tuning_undisturbed(const tn_mux &mux, uint64_t rtt_us)
+{
+    const Tuning &tuning = mux.tuning;
+    uint64_t in = mux.stats.payload_in;
+    if (mux.stats.payload_out - tuning.out_at_ping > quiet_bytes)
+        return false;
+    bool alone = tuning.gap_us >= rtt_us / 4 && in - tuning.in_at_heard < quiet_bytes;
+    return alone || in - tuning.in_at_ping < quiet_bytes;
 }
 
 uint32_t tuning_start(const tn_mux &mux)

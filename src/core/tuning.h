@@ -24,9 +24,11 @@ struct Tuning {
     Reader readers[tuned_streams];
     uint64_t in_at_ping; // payload_in and payload_out when the ping was made
     uint64_t out_at_ping;
-    uint32_t hurry;      // probes still to follow without a pause
-    uint32_t learned;    // bytes of window that a stream needed here; 0: nothing special
-    uint64_t learned_us; // when that was last seen
+    uint64_t gap_us;      // between the last two moments at which bytes came
+    uint64_t in_at_heard; // payload_in at the later one
+    uint32_t hurry;       // probes still to follow without a pause
+    uint32_t learned;     // bytes of window that a stream needed here; 0: nothing special
+    uint64_t learned_us;  // when that was last seen
 };
 
 void tuning_init(tn_mux &mux);
@@ -37,8 +39,9 @@ void tuning_forget(tn_mux &mux, const Stream &stream); // it has ended
 // Our ping leaves, and its answer has come, with the least time already noted.
 void tuning_ping(tn_mux &mux);
 void tuning_pong(tn_mux &mux, uint64_t rtt_us);
-// Whether hardly anything travelled beside the ping that is on its way: its time is the path's.
-bool tuning_quiet(const tn_mux &mux);
+void tuning_heard(tn_mux &mux); // bytes have come
+// Whether the answer that has just come tells how long the path is, and not a queue on it.
+bool tuning_undisturbed(const tn_mux &mux, uint64_t rtt_us);
 // The window that a new stream starts with; 0: the usual one.
 uint32_t tuning_start(const tn_mux &mux);
 

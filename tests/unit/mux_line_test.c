@@ -388,6 +388,26 @@ static void a_long_download_does_not_open_its_window_for_ever(void **state)
     end();
 }
 
+static void a_path_that_becomes_longer_is_noticed(void **state)
+{
+    (void)state;
+    for (unsigned seconds = 0; seconds < 60; seconds += 20) {
+        begin((struct line){125000000, 100, 64 * mib}, NULL, TN_SMALL_WINDOW);
+        run(second_us / 2);
+        if (seconds)
+            open_app(&w.server, bulk);
+        run(seconds * (uint64_t)second_us / 20);
+        w.line.delay_us = 30000;
+        if (!seconds)
+            open_app(&w.server, bulk);
+        run(3 * second_us);
+        uint64_t before = w.client.apps[0].received;
+        run(second_us);
+        assert_true(w.client.apps[0].received - before >= w.line.rate * 9 / 10);
+        end();
+    }
+}
+
 static void new_streams_begin_with_what_was_learned(void **state)
 {
     (void)state;
@@ -482,6 +502,7 @@ int main(void)
         cmocka_unit_test(many_streams_that_each_need_more_get_it),
         cmocka_unit_test(a_stream_that_nobody_reads_stays_small),
         cmocka_unit_test(a_long_download_does_not_open_its_window_for_ever),
+        cmocka_unit_test(a_path_that_becomes_longer_is_noticed),
         cmocka_unit_test(new_streams_begin_with_what_was_learned),
         cmocka_unit_test(an_idle_window_is_given_back),
         cmocka_unit_test(an_interactive_stream_waits_for_little),
