@@ -5,7 +5,7 @@ umask 077
 work=$(mktemp -d "${AUTOPKGTEST_TMP:-/tmp}/tunnel.XXXXXX")
 chmod 755 "$work"
 children=
-trap 'status=$?; kill $children 2>/dev/null; wait; [ $status = 0 ] || cat "$work"/*.log; rm -rf "$work"; exit $status' EXIT
+trap 'status=$?; kill $children 2>/dev/null || :; wait || :; [ $status = 0 ] || cat "$work"/*.log 2>/dev/null || :; rm -rf "$work"; exit $status' EXIT
 
 fail() {
 	echo "FAIL: $*"
@@ -37,8 +37,9 @@ addr_of() { sed -n "s/.*msg=listening kind=$1 addr=\([^ ]*\).*/\1/p" "$2"; }
 serve() {
 	printf 'alice:sha256:%s\nbob:sha256:%s\n' "$(hash_of alices-token)" "$(hash_of bobs-token)" >"$work/tokens"
 	export STATE_DIRECTORY="$work/state"
-	background tunneld -c /dev/null --set "auth.token_file=$work/tokens" --control-addr 127.0.0.1:0 \
-		--http-addr 127.0.0.1:0 --domain localhost "$@" 2>"$work/tunneld.log"
+	printf 'control_addr: 127.0.0.1:0\nhttp_addr: 127.0.0.1:0\nauth: { token_file: "%s" }\n' "$work/tokens" \
+		>"$work/tunneld.yaml"
+	background tunneld -c "$work/tunneld.yaml" "$@" 2>"$work/tunneld.log"
 	server=$!
 	until_true 10 grep -q kind=http "$work/tunneld.log"
 	http=$(addr_of http "$work/tunneld.log")

@@ -40,10 +40,15 @@ std::string found_file()
     return "";
 }
 
+// A group is others if the file is ours; where an administrator's file may be read by a group,
+// that is how it comes to us.
 bool others_can_read(const std::string &path)
 {
     struct stat info;
-    return stat(path.c_str(), &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH));
+    if (stat(path.c_str(), &info) != 0)
+        return false;
+    const mode_t group = info.st_uid == geteuid() ? S_IRGRP : 0;
+    return info.st_mode & (group | S_IROTH);
 }
 
 // A token in a file that others see: in a project's it is not used, in ours it is told.
