@@ -44,7 +44,8 @@ CPP_ALL = -D_GNU_SOURCE -Iinclude $(CPPFLAGS) $(FORTIFY) $(ROOT_CPP)
 LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CXX_ALL = -std=c++20 $(CXXFLAGS) $(WARN) $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
-CORE_ONLY = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden
+CORE_ONLY = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden \
+	$(if $(SAN),$(if $(findstring clang,$(CXX)),-fno-sanitize=function$(comma)vptr)) # these two need RTTI
 LINK = $(LDFLAGS) $(ROOT_LD) $(SANITIZE) -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LINK_PROGRAM = $(LINK) -fPIE -pie
 # libevent_openssl asks for the whole of libevent too, evhttp included: no.
@@ -56,6 +57,7 @@ CORE := $(call obj,src/core/*.cc)
 SHARED := $(call obj,src/base/*.cc src/net/*.cc src/flow/*.cc)
 SERVER_MAIN := $(call obj,src/server/main.cc)
 CLIENT_MAIN := $(call obj,src/client/main.cc)
+CTL := $(call obj,src/ctl/*.cc)
 SERVER := $(filter-out $(SERVER_MAIN),$(call obj,src/server/*.cc))
 CLIENT := $(filter-out $(CLIENT_MAIN),$(call obj,src/client/*.cc))
 ECHO := $(call obj,tests/peer/mux_echo.cc)
@@ -81,7 +83,7 @@ CORE_static = $(B)/$(LIB).a
 CORE_shared = $(B)/$(LIB).so
 CORE_LIB = $(CORE_$(CORE_LINK))
 LIBRARIES = $(if $(CORE),$(B)/$(LIB).a $(B)/$(LIB).so)
-PROGRAMS = $(if $(SERVER_MAIN),$(B)/tunneld) $(if $(CLIENT_MAIN),$(B)/tunnel) $(if $(ECHO),$(B)/mux_echo)
+PROGRAMS = $(if $(SERVER_MAIN),$(B)/tunneld $(B)/tunnelctl) $(if $(CLIENT_MAIN),$(B)/tunnel) $(if $(ECHO),$(B)/mux_echo)
 TOOLS = $(if $(WEATHER),$(B)/weather)
 TESTS = $(if $(filter yes,$(have_CMOCKA)),$(UNIT)) $(PARTS) $(if $(REPLAY),$(FUZZ))
 
@@ -130,6 +132,8 @@ $(B)/tunneld: $(SERVER_MAIN) $(SERVER) $(SHARED) $(CORE_LIB)
 	$(link)
 $(B)/tunnel: $(CLIENT_MAIN) $(CLIENT) $(SHARED) $(CORE_LIB)
 	$(link)
+$(B)/tunnelctl: $(CTL) $(B)/libserver.a $(B)/libshared.a $(CORE_LIB)
+	$(link)
 $(B)/mux_echo: $(ECHO) $(SHARED) $(CORE_LIB)
 	$(link)
 $(B)/weather: $(WEATHER)
@@ -157,7 +161,6 @@ RUN = tests/run --build $(B) $(if $(SAN),--slow)
 SHAPE := $(sort $(wildcard tests/shape/*.sh))
 DOCS := $(sort $(wildcard tests/docs/*.sh tests/docs/*_test.py))
 E2E := $(sort $(wildcard tests/integration/*_test.py tests/interop/*_test.py tests/interop/*_test.sh tests/soak/*_test.py))
-# Both processors build, unless a -j said otherwise; the runner keeps the order of the tests itself.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 check:
 	$(q)tests/need build check
@@ -221,6 +224,7 @@ take = for f in $(1); do rm -f "$(DESTDIR)$(2)/$${f\#\#*/}"; done
 install: all
 	install -d $(patsubst %,"$(DESTDIR)%",$(DIRS))
 	install -m 755 $(B)/tunneld "$(DESTDIR)$(sbindir)/tunneld"
+	install -m 755 $(B)/tunnelctl "$(DESTDIR)$(sbindir)/tunnelctl"
 	install -m 755 $(B)/tunnel "$(DESTDIR)$(bindir)/tunnel"
 	install -m 644 $(B)/$(LIB).a $(B)/$(LIB).so.$(VERSION) "$(DESTDIR)$(libdir)/"
 	ln -sf $(LIB).so.$(VERSION) "$(DESTDIR)$(libdir)/$(LIB).so.$(SOVER)"
@@ -235,7 +239,7 @@ install: all
 	[ -e "$(DESTDIR)$(sysconfdir)/tunneld.yaml" ] || install -m 644 etc/tunneld.yaml "$(DESTDIR)$(sysconfdir)/tunneld.yaml"
 # The configuration in $(sysconfdir) is the operator's and stays.
 uninstall:
-	rm -f "$(DESTDIR)$(sbindir)/tunneld" "$(DESTDIR)$(bindir)/tunnel" "$(DESTDIR)$(libdir)/$(LIB)".* \
+	rm -f "$(DESTDIR)$(sbindir)/tunneld" "$(DESTDIR)$(sbindir)/tunnelctl" "$(DESTDIR)$(bindir)/tunnel" "$(DESTDIR)$(libdir)/$(LIB)".* \
 		"$(DESTDIR)$(libdir)/pkgconfig/$(LIB).pc"
 	for f in $(MAN); do rm -f "$(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}"; done
 	$(call take,include/tunnel/*.h,$(includedir)/tunnel)

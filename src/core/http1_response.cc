@@ -23,7 +23,7 @@ Got check_prefix(HeadReader &reader)
 {
     size_t there = static_cast<size_t>(reader.stop - reader.at);
     size_t seen = std::min<size_t>({there, version_prefix.size(), reader.limits.start_line});
-    bool same = equals({reader.at, seen}, version_prefix.substr(0, seen));
+    bool same = equals({reader.at, seen}, std::string_view(version_prefix.data(), seen));
     return same ? Got::all : refuse_response(reader.head, "not an HTTP/1 status line");
 }
 
