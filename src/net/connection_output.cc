@@ -238,8 +238,10 @@ void Connection::forget_output()
 {
     borrowed_.reset();
     queue_.clear();
-    if (tls_)
+    if (tls_) {
         tls_->early().clear();
+        loop_.cipher_out().clear(); // sealed and not sent: the next connection would send it
+    }
     pending_ = 0;
 }
 

@@ -174,6 +174,24 @@ TEST(a_reset_is_broken)
     CHECK_EQUAL(p.server->connection->error(), "Connection reset by peer");
 }
 
+// Records that a broken connection could not send any more stayed with the loop, and the next
+// connection sent them as its own: each lost link took another one with it.
+TEST(what_a_broken_connection_sealed_is_not_sent_on_another)
+{
+    Pair p(by_ca(certificate().cert));
+    CHECK(p.open());
+    auto [a, b] = peers::tcp_pair();
+    Probe client(p.loop, std::move(a), p.client_context->connect("tunnel.test"));
+    Probe server(p.loop, std::move(b), p.server_context->accept());
+    CHECK(run_until(p.loop, [&] { return client.opened && server.opened; }));
+    p.server->connection->reset();
+    p.client->write("too late"); // before the loop has seen the reset
+    client.write("in time");
+    CHECK(run_until(p.loop, [&] { return server.received == "in time" || server.ended; }));
+    CHECK_EQUAL(server.received, "in time");
+    CHECK(!server.ended && !server.broken);
+}
+
 TEST(bytes_that_are_no_tls_break_the_connection)
 {
     Loop loop;
