@@ -22,7 +22,8 @@ public:
     {
         for (const Flag &flag : flags)
             add(flag.name, flag.letter, flag.argument, &flag, nullptr);
-        add(set_flag.name, 0, set_flag.argument, &set_flag, nullptr);
+        if (!table.empty())
+            add(set_flag.name, 0, set_flag.argument, &set_flag, nullptr);
         for (const Option &row : table)
             if (row.extras.flag)
                 add(row.extras.flag, row.extras.letter, row.extras.argument, nullptr, &row);
@@ -148,7 +149,8 @@ std::string flags_help(std::span<const Flag> flags, std::span<const Option> tabl
     std::string help;
     for (const Flag &flag : flags)
         add_help(help, flag.letter, flag.name, flag.argument, flag.help);
-    add_help(help, 0, set_flag.name, set_flag.argument, set_flag.help);
+    if (!table.empty())
+        add_help(help, 0, set_flag.name, set_flag.argument, set_flag.help);
     for (const Option &row : table) {
         if (!row.extras.flag)
             continue;

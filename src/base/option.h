@@ -62,6 +62,7 @@ struct OptionExtras {
     OptionCheck check = nullptr;       // of a text, or of each text in a list
     uint64_t min = 0;                  // of a count, a size (bytes) or a duration (microseconds)
     uint64_t max = UINT64_MAX;
+    bool restart = false; // a change takes effect at the next start, not at a reload
 };
 
 struct Option {

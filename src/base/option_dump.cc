@@ -118,7 +118,8 @@ std::string default_config(std::span<const Option> table, const std::string &hea
         if (name.section.empty())
             yaml += "\n";
         enter_section(yaml, section, name.section, "\n");
-        add_comment(yaml, indent, option.help);
+        const char *when = option.extras.restart ? " A change needs a restart." : "";
+        add_comment(yaml, indent, std::string(option.help) + when);
         if (option.field.kind == OptionKind::items)
             sketch_items(yaml, option);
         else

@@ -21,7 +21,7 @@ constexpr mode_t forbidden_permissions = 027; // owner and group read it, nobody
 bool Identity::may_use(std::string_view subdomain) const
 {
     auto allows = [subdomain](const std::string &name) { return matches_glob(name, subdomain); };
-    return names.empty() || std::any_of(names.begin(), names.end(), allows);
+    return allowed.empty() || std::any_of(allowed.begin(), allowed.end(), allows);
 }
 
 TokenTable TokenTable::read(const std::string &file)

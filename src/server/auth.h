@@ -21,7 +21,7 @@ struct Identity {
     Sha256 token = {};
     std::string user;
     std::string client_id;
-    std::vector<std::string> names = {}; // of tunnels, with "*"; empty: every name
+    std::vector<std::string> allowed = {}; // names of tunnels, with "*"; empty: every one
 
     bool same_token(const Identity &other) const { return token == other.token; }
     bool same_client(const Identity &other) const

@@ -115,6 +115,13 @@ ServerCommand read_server_command(int argc, char **argv)
     return command;
 }
 
+ServerSettings default_server_settings()
+{
+    ServerSettings settings;
+    OptionReader(server_options(), &settings);
+    return settings;
+}
+
 ServerSettings load_server_settings(const std::string &config_file)
 {
     ServerSettings settings;
@@ -132,7 +139,8 @@ std::string server_help()
            "\n" +
            flags_help(flags, server_options()) +
            "\n"
-           "Signals: TERM/INT drain and stop, USR1 reopen logs, USR2 write the gauges to the log\n"
+           "Signals: TERM/INT drain and stop, HUP reload, USR1 reopen logs, USR2 write the gauges to "
+           "the log\n"
            "Exit: 0 64 66 69 70 73 77 78.   Manual: tunneld(8), tunneld.yaml(5)\n";
 }
 

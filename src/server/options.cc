@@ -47,6 +47,18 @@ const char *check_address(const std::string &value)
                                  : "ADDRESS:PORT or :PORT, such as 127.0.0.1:8080 or [::1]:80";
 }
 
+const char *check_optional_address(const std::string &value)
+{
+    return value.empty() ? nullptr : check_address(value);
+}
+
+const char *check_socket(const std::string &value)
+{
+    return value.empty() || (value.starts_with('/') && value.size() < 108)
+               ? nullptr
+               : "the whole path of a socket (107 bytes at most), or \"\"";
+}
+
 const char *check_network(const std::string &value)
 {
     NetworkSet set;
@@ -98,12 +110,16 @@ constexpr Option options[] = {
      row::text<&S::user>,
      "",
      "USER or USER:GROUP to become once the ports are open, when started as root.",
-     {.flag = "user", .letter = 'u', .argument = "USER[:GRP]", .environment = "TUNNELD_USER"}},
+     {.flag = "user",
+      .letter = 'u',
+      .argument = "USER[:GRP]",
+      .environment = "TUNNELD_USER",
+      .restart = true}},
     {"workers",
      row::count<&S::workers>,
      "0",
      "Threads that carry the traffic. 0: one for each processor.",
-     {.max = 256}},
+     {.max = 256, .restart = true}},
 
     {"auth.mode", row::choice<&S::auth_mode, auth_modes>, "token",
      "How clients log in: token, or none, which is accepted only if control_addr is a loopback "
@@ -234,7 +250,7 @@ constexpr Option options[] = {
      row::size<&S::buffer_memory>,
      "512MiB",
      "The same for all clients together.",
-     {.min = 1 << 20}},
+     {.min = 1 << 20, .restart = true}},
 
     {"reserved_subdomains",
      row::texts<&S::reserved_subdomains>,
@@ -246,6 +262,20 @@ constexpr Option options[] = {
      "[127.0.0.0/8, \"::1\"]",
      "Networks whose X-Forwarded-* fields are believed; those of everybody else are replaced.",
      {.check = check_network}},
+
+    {"admin.socket",
+     row::text<&S::admin_socket>,
+     "/run/tunneld/control.sock",
+     "Where tunnelctl asks: root, the server's own user and its group. \"\": nowhere.",
+     {.check = check_socket}},
+    {"metrics.addr",
+     row::text<&S::metrics_addr>,
+     "",
+     "Where Prometheus reads /metrics, and others /health and /ready, without a password: an "
+     "address that strangers do not reach, such as 127.0.0.1:9191. \"\": nowhere.",
+     {.check = check_optional_address}},
+    {"metrics.per_subdomain", row::boolean<&S::metrics_per_subdomain>, "false",
+     "Requests and bytes for each tunnel too; of the 1000 busiest."},
 
     {"log.level",
      row::choice<&S::log_level, log_levels>,
@@ -272,7 +302,7 @@ constexpr Option options[] = {
 
 constexpr char default_head[] =
     "# /etc/tunneld.yaml - tunneld.yaml(5). Every key, at its default, which is safe to try:\n"
-    "# loopback only. `tunneld -t` checks this file. A change takes effect at the next start.\n"
+    "# loopback only. `tunneld -t` checks this file, HUP (`tunnelctl reload`) reads it again.\n"
     "#\n"
     "# For a server of your own, with the DNS records tunnel.example.com and\n"
     "# *.tunnel.example.com: control_addr \":9000\", http_addr \":80\", domain\n"

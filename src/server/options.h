@@ -70,6 +70,10 @@ struct ServerSettings {
     std::vector<std::string> reserved_subdomains; // lower case
     std::vector<std::string> trusted_proxies;     // NetworkSet::add() accepts each
 
+    std::string admin_socket;   // empty: none
+    std::string metrics_addr;   // empty: none
+    bool metrics_per_subdomain;
+
     LogLevel log_level;
     LogFormat log_format;
     std::string log_output; // "stderr" or a file
@@ -93,6 +97,8 @@ struct ServerCommand {
 // over the environment, which wins over the file. Throws Failure: exit_usage, exit_no_input,
 // or exit_config with file:line:column.
 ServerCommand read_server_command(int argc, char **argv);
+
+ServerSettings default_server_settings();
 
 // The settings of one file alone. Throws as above.
 ServerSettings load_server_settings(const std::string &config_file);

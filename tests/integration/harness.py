@@ -302,7 +302,7 @@ class Box:
     def server_settings(self):
         return {'control_addr': '127.0.0.1:0', 'http_addr': '127.0.0.1:0', 'domain': DOMAIN,
                 'workers': 2, 'tls': {'cert_file': self.cert, 'key_file': self.key},
-                'auth': {'mode': 'token', 'token_file': self.tokens},
+                'auth': {'mode': 'token', 'token_file': self.tokens}, 'admin': {'socket': ''},
                 'log': {'level': 'info', 'format': 'logfmt'}}
 
     def client_settings(self, address):

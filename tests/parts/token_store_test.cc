@@ -101,7 +101,7 @@ TEST(a_pattern_stands_for_names)
           !matches_glob("", "a"));
     Identity who;
     CHECK(who.may_use("anything"));
-    who.names = {"app", "alice-*"};
+    who.allowed = {"app", "alice-*"};
     CHECK(who.may_use("app") && who.may_use("alice-1") && !who.may_use("app2") &&
           !who.may_use("bob"));
 }
@@ -114,7 +114,7 @@ TEST(a_new_token_logs_in_and_is_kept_as_a_hash)
     CHECK(fresh.secret.starts_with("tn_") && fresh.secret.size() == 55);
     CHECK(folder.content().find(fresh.secret) == std::string::npos);
     auto who = store.load().find(fresh.secret, 0);
-    CHECK(who && who->user == "alice" && who->names.size() == 1);
+    CHECK(who && who->user == "alice" && who->allowed.size() == 1);
     struct stat info;
     CHECK(stat(folder.file.c_str(), &info) == 0 && (info.st_mode & 07777) == 0640);
 }

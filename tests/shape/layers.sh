@@ -17,12 +17,13 @@ layer net base
 layer flow net base
 layer server flow net base
 layer client flow net base
+layer ctl server flow net base
 
 only() { complain "$(grep -nE "^#include <$1" -r src include | grep -vE "^$2")"; }
 only event2/  'src/(net|flow)/'
 only openssl/ 'src/net/'
-only tunnel/  '(src/(core|flow|server|client)|include)/'
-only jansson  'src/(core/control[a-z_]*|flow/web|server/admin|client/inspector)\.'
+only tunnel/  '(src/(core|flow|server|client|ctl)|include)/'
+only jansson  'src/(core/control[a-z_]*|flow/web|server/admin[a-z_]*|client/inspector|ctl/[a-z_]*)\.'
 only yaml     'src/base/yaml[a-z_]*\.'
 
 # libevent's own HTTP, DNS and RPC are not for us, nor its locks.

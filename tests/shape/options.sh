@@ -80,6 +80,17 @@ sketched "$root/etc/tunnel.yaml" > table
 sed -n 's/^\.It Ic tunnels\[\]\.\([a-z_]*\) : .*/\1/p' "$root/man/tunnel.yaml.5" | sort > manual
 equal 'keys of a tunnel: table <, man/tunnel.yaml.5 >' table manual
 
+# What a reload cannot change: the comment in the sample, the sentence in the manual.
+awk '/^[a-z_]+:$/ { section = $1; sub(/:$/, ".", section); next }
+     /^[a-z_]+:/ { section = "" }
+     /^ *#/ { sub(/^ *#/, ""); text = text $0; next }
+     /^ *[a-z_]+: / { key = $1; sub(/:$/, "", key)
+                      if (text ~ /needs a restart/) print section key }
+     { text = "" }' "$root/etc/tunneld.yaml" | sort > table
+awk '/^\.It Ic/ { key = $3 } /^A change needs a restart\.$/ { print key }' "$root/man/tunneld.yaml.5" |
+    sort > manual
+equal 'keys that need a restart: table <, man/tunneld.yaml.5 >' table manual
+
 # What the table prints as the defaults is read as the defaults, and a dump reads back.
 echo '# nothing' > nothing.yaml
 "$build/tunneld" -T -c nothing.yaml > defaults
@@ -103,7 +114,7 @@ equal 'reasons: src/server/reason.cc <, man/tunneld.8 >' table manual
 
 # Every exit code that a source gives is in the manual of its program.
 for pair in server:tunneld.8 client:tunnel.1; do
-    for code in $(grep -ohE '\bexit_[a-z_]+' -r --exclude=complaint.cc --exclude=failure.h \
+    for code in $(grep -ohE '\bexit_[a-z_]+' -r --exclude=complaint.cc --exclude='token_store.*' --exclude=failure.h \
         "$root/src/${pair%:*}" "$root/src/base" "$root/src/net" | sort -u); do
         number=$(sed -n "s/^ *$code = \([0-9]*\),.*/\1/p" "$root/src/base/failure.h")
         [ -z "$number" ] || grep -q "^\.It $number$" "$root/man/${pair#*:}" ||
