@@ -4,6 +4,7 @@
 // its end and for bytes that no line may have; only then does anybody look at its grammar.
 
 #include "core/http1_head.h"
+#include "core/words.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,22 +12,13 @@
 namespace tunnel {
 namespace {
 
-// Whether one of eight bytes is below 0x20 or 0x7f: the usual test for a byte that borrows, twice.
-inline bool has_control(const uint8_t *at)
-{
-    constexpr uint64_t each = 0x0101010101010101;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    uint64_t below_space = (word - each * 0x20) & ~word;
-    uint64_t no_delete = word ^ each * 0x7f;
-    uint64_t is_delete = (no_delete - each) & ~no_delete;
-    return ((below_space | is_delete) & each * 0x80) != 0;
-}
-
 const uint8_t *find_control(const uint8_t *at, const uint8_t *end)
 {
-    while (end - at >= 8 && !has_control(at))
-        at += 8;
+    for (; end - at >= 8; at += 8) {
+        uint64_t word = load_word(at);
+        if (uint64_t controls = bytes_below(word, 0x20) | bytes_equal(word, 0x7f))
+            return at + first_in(controls);
+    }
     while (at < end && !is(*at, control_byte))
         ++at;
     return at;

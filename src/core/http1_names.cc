@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: ISC
 //
-// The field names that mean something to us. Looked up by length and first letter, then compared.
+// The field names that mean something to us. Looked up by length, then compared.
 
 #include <algorithm>
 
 #include "core/http1_head.h"
+#include "core/words.h"
 
 namespace tunnel {
 namespace {
@@ -49,6 +50,22 @@ consteval std::array<uint8_t, longest + 2> index_lengths()
 
 constexpr auto first_of = index_lengths();
 
+// No two bytes that a token may have differ in this bit alone but letters in case, where it is
+// compared with letters, digits and '-'.
+constexpr uint64_t case_bits = each_byte * 0x20;
+
+bool same(tn_slice name, std::string_view wanted)
+{
+    size_t i = 0;
+    for (; i + 8 <= wanted.size(); i += 8)
+        if ((load_word(name.data + i) | case_bits) != load_word(wanted.data() + i))
+            return false;
+    for (; i < wanted.size(); ++i)
+        if ((name.data[i] | 0x20) != wanted[i])
+            return false;
+    return true;
+}
+
 } // namespace
 
 FieldName find_name(tn_slice name)
@@ -56,7 +73,7 @@ FieldName find_name(tn_slice name)
     if (name.len > longest)
         return {};
     for (size_t i = first_of[name.len]; i < first_of[name.len + 1]; ++i)
-        if (equals_in_any_case(name, names[i].text))
+        if (same(name, names[i].text))
             return names[i];
     return {};
 }

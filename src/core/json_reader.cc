@@ -4,6 +4,8 @@
 
 #include "core/json_reader.h"
 
+#include "core/words.h"
+
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -121,6 +123,14 @@ bool copy_plain(JsonReader &reader)
 {
     const uint8_t *at = reader.at;
     uint8_t *text = reader.text;
+    for (; reader.end - at >= 8; at += 8, text += 8) {
+        uint64_t word = load_word(at);
+        uint64_t others = (word & high_bits) | bytes_below(word, 0x20) | bytes_equal(word, '"') |
+                          bytes_equal(word, '\\');
+        if (others)
+            break;
+        memcpy(text, at, 8);
+    }
     while (at < reader.end && plain[*at])
         *text++ = *at++;
     reader.at = at;
