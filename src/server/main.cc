@@ -5,6 +5,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/seccomp.h"
 #include "config.h"
 #include "server/options.h"
 #include "server/policy.h"
@@ -36,6 +37,7 @@ int run(const ServerSettings &settings)
     else if (geteuid() == 0)
         log_warn("running as root: set `user` to drop to it once the ports are bound");
     harden_process();
+    forbid_system_calls();
     server.run();
     return exit_ok;
 }

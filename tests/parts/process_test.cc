@@ -3,6 +3,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/seccomp.h"
 #include "check.h"
 
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -303,5 +305,20 @@ TEST(the_state_of_a_service_is_the_users_and_found_after_the_drop_too)
         drop_privileges("nobody");
         write_file(state_directory("tunneld", true) + "/f", "x", 0600);
         return mode_of(folder / "state") == 0700 && read_config_file(folder / "state/f", 1) == "x";
+    }));
+}
+
+TEST(what_a_server_never_needs_is_forbidden_for_good)
+{
+    CHECK(holds_in_child([] {
+        harden_process();
+        if (!forbid_system_calls())
+            return true; // cannot be had here
+        char *const nothing[] = {nullptr};
+        const bool runs = execve("/bin/true", nothing, nothing) == 0 || errno != EPERM;
+        const bool roots = chroot("/") == 0 || errno != EPERM;
+        const bool traces = syscall(SYS_ptrace, 0, 0, 0, 0) == 0 || errno != EPERM;
+        const bool reads = access("/etc/passwd", R_OK) == 0 && getppid() > 0;
+        return !runs && !roots && !traces && reads && !forbid_system_calls();
     }));
 }
