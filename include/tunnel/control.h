@@ -66,9 +66,11 @@ typedef struct tn_control {
     const char *const *capabilities; /* also the response */
     size_t capability_count;
 
+    /* handshake: the session that this link joins; response: the session */
+    const char *session_id;
+
     /* handshake_response, tunnel_update */
     bool success;
-    const char *session_id;
     const tn_tunnel_status *statuses; /* tunnel_update: one */
     size_t status_count;
     int64_t retry_after_ms; /* 0: absent */

@@ -140,25 +140,24 @@ void Client::on_stop_signal()
     }
     stopping_ = true;
     notifier_.send("STOPPING=1");
-    const Session *session = supervisor_.session();
-    if (session && session->visits() > 0)
-        status_.closing(session->visits());
+    if (size_t visits = supervisor_.gauges().visits)
+        status_.closing(visits);
     supervisor_.stop();
 }
 
 void Client::write_gauges()
 {
-    const Session *session = supervisor_.session();
-    tn_mux_stats mux = session ? session->stats() : tn_mux_stats{};
+    Supervisor::Gauges now = supervisor_.gauges();
     LocalPool::Stats local = pool_.stats();
     log_info("gauges", {{"descriptors", count_descriptors()},
-                        {"sessions", session && session->online() ? 1 : 0},
-                        {"streams", mux.streams_in},
-                        {"visits", session ? session->visits() : 0},
+                        {"sessions", now.links > 0 ? 1 : 0},
+                        {"links", now.links},
+                        {"streams", now.streams},
+                        {"visits", now.visits},
                         {"local_open", local.open},
                         {"local_idle", local.idle},
                         {"local_waiting", local.waiting},
-                        {"buffered_bytes", mux.buffered + mux.pending}});
+                        {"buffered_bytes", now.buffered_bytes}});
 }
 
 } // namespace tunnel

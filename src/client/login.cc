@@ -11,7 +11,6 @@
 namespace tunnel {
 namespace {
 
-constexpr const char *capabilities[] = {"control"};
 constexpr size_t shown_max = 200; // bytes
 
 std::string text_of(const char *text) { return text ? text : ""; }
@@ -48,6 +47,53 @@ SessionEnd protocol_end(const char *code, const char *sentence)
     return {SessionEnd::Why::protocol, code, sentence, 0};
 }
 
+SessionEnd refused_end(const tn_control &message)
+{
+    Micros retry_after = Micros(std::max<int64_t>(message.retry_after_ms, 0)) * millisecond;
+    return {SessionEnd::Why::refused, text_of(message.error_code), shown(message.error),
+            retry_after};
+}
+
+bool accepts(const tn_control &message, const char *capability)
+{
+    for (size_t i = 0; i < message.capability_count; i++)
+        if (std::strcmp(message.capabilities[i], capability) == 0)
+            return true;
+    return false;
+}
+
+bool send(ControlChannel &control, tn_control message, const ClientSettings &settings,
+          const std::string &client_id)
+{
+    std::vector<const char *> capabilities = {"control"};
+    if (settings.connections > 1)
+        capabilities.push_back("carriers");
+    message.type = TN_CONTROL_HANDSHAKE;
+    message.version = TN_PROTOCOL_VERSION;
+    message.token = settings.token.c_str();
+    message.client_id = client_id.c_str();
+    message.capabilities = capabilities.data();
+    message.capability_count = capabilities.size();
+    return control.send(message);
+}
+
+// What login and join have in common.
+LoginAnswer read_answer(const tn_control &message)
+{
+    LoginAnswer answer;
+    if (!message.success)
+        answer.end = refused_end(message);
+    else if (message.version != TN_PROTOCOL_VERSION)
+        answer.end = protocol_end("VERSION_UNSUPPORTED",
+                                  "the server speaks another version of the protocol");
+    else
+        answer.accepted = true;
+    answer.session_id = shown(message.session_id);
+    answer.control_stays = accepts(message, "control");
+    answer.carriers = accepts(message, "carriers");
+    return answer;
+}
+
 } // namespace
 
 std::string shown(const char *text)
@@ -58,7 +104,7 @@ std::string shown(const char *text)
     return out;
 }
 
-bool send_login(ControlChannel &control, const Router &router, const std::string &token,
+bool send_login(ControlChannel &control, const Router &router, const ClientSettings &settings,
                 const std::string &client_id)
 {
     std::vector<tn_tunnel_request> requests;
@@ -66,48 +112,38 @@ bool send_login(ControlChannel &control, const Router &router, const std::string
         requests.push_back(request_of(tunnel));
 
     tn_control message = {};
-    message.type = TN_CONTROL_HANDSHAKE;
-    message.version = TN_PROTOCOL_VERSION;
-    message.token = token.c_str();
-    message.client_id = client_id.c_str();
     message.tunnels = requests.data();
     message.tunnel_count = requests.size();
-    message.capabilities = capabilities;
-    message.capability_count = std::size(capabilities);
-    return control.send(message);
+    return send(control, message, settings, client_id);
+}
+
+bool send_join(ControlChannel &control, const std::string &session, const ClientSettings &settings,
+               const std::string &client_id)
+{
+    tn_control message = {};
+    message.session_id = session.c_str();
+    return send(control, message, settings, client_id);
 }
 
 LoginAnswer read_login_answer(const tn_control &message, Router &router)
 {
-    LoginAnswer answer;
-    Micros retry_after = Micros(std::max<int64_t>(message.retry_after_ms, 0)) * millisecond;
+    LoginAnswer answer = read_answer(message);
     bool fits = take_statuses(message, router, answer.tunnels);
-    auto refused = [&](const char *code, const std::string &sentence) {
-        answer.end = {SessionEnd::Why::refused, text_of(code), sentence, retry_after};
+    if (!answer.accepted)
         return answer;
-    };
-    if (!message.success)
-        return refused(message.error_code, shown(message.error));
 
-    if (message.version != TN_PROTOCOL_VERSION)
-        answer.end = protocol_end("VERSION_UNSUPPORTED",
-                                  "the server speaks another version of the protocol");
-    else if (!fits)
-        answer.end = protocol_end("PROTOCOL_ERROR",
-                                  "the server's answer does not fit the tunnels we asked for");
-    else
-        answer.accepted = true;
     bool any = std::any_of(answer.tunnels.begin(), answer.tunnels.end(),
                            [](const TunnelAnswer &one) { return one.active; });
-    if (answer.accepted && !any && !answer.tunnels.empty()) {
-        answer.accepted = false;
-        return refused(answer.tunnels[0].code.c_str(), answer.tunnels[0].sentence);
-    }
-
-    answer.session_id = shown(message.session_id);
-    for (size_t i = 0; i < message.capability_count; i++)
-        answer.control_stays |= std::strcmp(message.capabilities[i], "control") == 0;
+    answer.accepted = fits && (any || answer.tunnels.empty());
+    if (!fits)
+        answer.end = protocol_end("PROTOCOL_ERROR",
+                                  "the server's answer does not fit the tunnels we asked for");
+    else if (!answer.accepted)
+        answer.end = {SessionEnd::Why::refused, answer.tunnels[0].code, answer.tunnels[0].sentence,
+                      refused_end(message).retry_after};
     return answer;
 }
+
+LoginAnswer read_join_answer(const tn_control &message) { return read_answer(message); }
 
 } // namespace tunnel

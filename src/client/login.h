@@ -44,14 +44,18 @@ struct LoginAnswer {
     std::vector<TunnelAnswer> tunnels;
     std::string session_id;
     bool control_stays = false; // capability "control": the stream is for later messages too
+    bool carriers = false;      // capability "carriers": further links may join the session
 };
 
-// Returns false if it does not fit into one message.
-bool send_login(ControlChannel &control, const Router &router, const std::string &token,
+// Both return false if it does not fit into one message.
+bool send_login(ControlChannel &control, const Router &router, const ClientSettings &settings,
                 const std::string &client_id);
+bool send_join(ControlChannel &control, const std::string &session, const ClientSettings &settings,
+               const std::string &client_id);
 
 // Writes what was granted to `router`.
 LoginAnswer read_login_answer(const tn_control &message, Router &router);
+LoginAnswer read_join_answer(const tn_control &message);
 
 // The server's text made fit for a terminal: cut, and escaped. Null is "".
 std::string shown(const char *text);

@@ -139,6 +139,12 @@ constexpr Option options[] = {
      "Tells the clients of one user apart: a new session takes the names of an old one with the "
      "same id. Empty: random, and for `tunnel start` kept for each configuration file.",
      {.environment = "TUNNEL_CLIENT_ID", .check = check_id}},
+    {"connections",
+     row::count<&S::connections>,
+     "1",
+     "Connections to the server. With more than one, its threads share the work, and when one is "
+     "lost only the requests on it are.",
+     {.min = 1, .max = 16}},
     {"subdomain",
      row::text<&S::subdomain>,
      "",

@@ -31,6 +31,7 @@ struct ClientSettings {
     std::string token;       // from wherever it came
     std::string token_file;
     std::string client_id;
+    uint64_t connections;   // links of the session
     std::string subdomain;  // what `tunnel http` asks for
     std::string tls_verify; // "system", "off", or the path of a CA file
     std::string tls_pin;    // "" or "sha256:<64 hex>"

@@ -50,8 +50,9 @@ SessionEnd lost(const std::string &sentence) { return {SessionEnd::Why::lost, {}
 
 } // namespace
 
-Session::Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline, Owner &owner)
-    : context_(context), owner_(owner),
+Session::Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline,
+                 const std::string &joins, Owner &owner)
+    : context_(context), owner_(owner), joins_(joins),
       login_timer_(context.visits.loop,
                    [this] { end(lost("the server did not answer the login in time")); }),
       drain_check_(context.visits.loop, [this] { end_if_drained(); }), control_(*this)
@@ -81,13 +82,17 @@ void Session::on_link_open() noexcept
     enter(State::login);
     if (!control_.open(*link_))
         return end(lost("no stream for the login"));
-    if (!send_login(control_, context_.router, settings().token, context_.client_id))
+    bool sent = joins_.empty()
+                    ? send_login(control_, context_.router, settings(), context_.client_id)
+                    : send_join(control_, joins_, settings(), context_.client_id);
+    if (!sent)
         end({SessionEnd::Why::protocol, {}, "the login does not fit into one message", 0});
 }
 
 void Session::on_login_answer(const tn_control &message)
 {
-    login_ = read_login_answer(message, context_.router);
+    login_ =
+        joins_.empty() ? read_login_answer(message, context_.router) : read_join_answer(message);
     if (!login_.accepted)
         return end(login_.end);
     if (!login_.control_stays)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 //
-// One session with the server, from a connected socket to its end: TLS and login within one
-// deadline, then visits. It does not know whether there will be another one after it. Its
-// owner retires it, never deletes it inside a callback; the loop's thread only.
+// One session with the server, or one more link of it, from a connected socket to its end: TLS
+// and login within one deadline, then visits. It knows of no other, before, after or beside it.
+// Its owner retires it, never deletes it inside a callback; the loop's thread only.
 
 #pragma once
 
@@ -34,8 +34,10 @@ public:
         const std::string &client_id;
     };
 
-    // `ssl` null: plain, for loopback. TLS and login must be done by `deadline`.
-    Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline, Owner &owner);
+    // `ssl` null: plain, for loopback. TLS and login must be done by `deadline`. `joins`: the
+    // session to join, empty to begin one.
+    Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadline,
+            const std::string &joins, Owner &owner);
     ~Session();
     Session(const Session &) = delete;
     Session &operator=(const Session &) = delete;
@@ -46,6 +48,7 @@ public:
     bool online() const { return state_ == State::online; }
     const std::string &id() const { return login_.session_id; } // the server's name for it
     const std::vector<TunnelAnswer> &answers() const { return login_.tunnels; }
+    bool joinable() const { return login_.carriers; }
     size_t visits() const { return visits_.size(); }
     Micros online_since() const { return online_since_; } // 0: never
     tn_mux_stats stats() const { return link_->stats(); }
@@ -84,6 +87,7 @@ private:
 
     Context &context_;
     Owner &owner_;
+    std::string joins_;
     State state_ = State::connecting;
     SessionEnd end_;
     bool end_known_ = false;

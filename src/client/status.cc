@@ -223,6 +223,38 @@ void Status::waiting(LogLevel level, Micros delay, uint64_t attempt, const std::
                 .end());
 }
 
+void Status::links(size_t up, size_t wanted)
+{
+    std::string count = std::to_string(up) + " of " + std::to_string(wanted);
+    say(LogLevel::info, "Links      " + count, "links", {{"links", up}, {"wanted", wanted}});
+    if (json_)
+        out(JsonLine("links").number("links", double(up)).number("wanted", double(wanted)).end());
+}
+
+void Status::link_lost(LogLevel level, size_t up, size_t wanted, Micros delay,
+                       const std::string &reason)
+{
+    char words[80];
+    snprintf(words, sizeof words, "%zu of %zu links, ", up, wanted);
+    std::string sentence = words;
+    if (delay != never) {
+        snprintf(words, sizeof words, "the next try in %.1f s: ", double(delay) / double(second));
+        sentence += words;
+    } else {
+        sentence += "and it stays so: ";
+    }
+    const char *prefix = level == LogLevel::warn ? "tunnel: warning: " : "";
+    double delay_ms = delay == never ? -1 : milliseconds(delay);
+    say(level, prefix + sentence + reason, "link lost",
+        {{"links", up}, {"wanted", wanted}, {"delay_ms", delay_ms}, {"reason", reason}});
+    if (json_)
+        out(JsonLine("links")
+                .number("links", double(up))
+                .number("wanted", double(wanted))
+                .text("reason", reason)
+                .end());
+}
+
 void Status::nothing_listens(const LocalTarget &target)
 {
     say(LogLevel::warn,

@@ -23,6 +23,10 @@ public:
     void tunnel(size_t index, const Router::Tunnel &tunnel);
     void refused(const Router::Tunnel &tunnel, const TunnelAnswer &answer);
     void waiting(LogLevel level, Micros delay, uint64_t attempt, const std::string &reason);
+    // Of a session that wants more than one.
+    void links(size_t up, size_t wanted);
+    void link_lost(LogLevel level, size_t up, size_t wanted, Micros delay, // never: it stays so
+                   const std::string &reason);
     void nothing_listens(const LocalTarget &target);
     void closing(size_t in_flight);
     // Whether visit() would show anything: if not, nobody need describe his visits.

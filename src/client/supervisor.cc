@@ -2,17 +2,12 @@
 
 #include "client/supervisor.h"
 
-#include "base/log.h"
 #include "base/random.h"
+
+#include <algorithm>
 
 namespace tunnel {
 namespace {
-
-const char *name(int state)
-{
-    static constexpr const char *names[] = {"idle", "dialing", "session", "waiting"};
-    return names[state];
-}
 
 double random_fraction() // [0, 1)
 {
@@ -20,92 +15,127 @@ double random_fraction() // [0, 1)
     return double(random_below(steps)) / double(steps);
 }
 
-Backoff::Settings backoff_settings(const ClientSettings &settings)
+LogLevel level_of(const SessionEnd &end)
 {
-    return {settings.reconnect_initial_delay, settings.reconnect_max_delay,
-            settings.reconnect_multiplier, settings.reconnect_max_attempts};
+    bool lost = end.why == SessionEnd::Why::lost || end.why == SessionEnd::Why::stopped;
+    return lost ? LogLevel::info : LogLevel::warn;
+}
+
+const std::string &reason_of(const SessionEnd &end, const Complaint &complaint)
+{
+    return end.why == SessionEnd::Why::refused ? complaint.what : end.sentence;
 }
 
 } // namespace
 
 Supervisor::Supervisor(Session::Context &context, std::shared_ptr<TlsContext> tls, Status &status,
                        Ended ended)
-    : context_(context), tls_(std::move(tls)), status_(status), ended_(std::move(ended)),
-      server_(settings().server()), backoff_(backoff_settings(settings())),
-      retry_(context.visits.loop, [this] { dial(); })
-{}
+    : context_(context), status_(status), ended_(std::move(ended)),
+      backoff_(Lane::backoff_settings(settings()))
+{
+    for (uint64_t i = 0; i < settings().connections; i++)
+        lanes_.push_back(std::make_unique<Lane>(context, tls, static_cast<Lane::Owner &>(*this)));
+}
 
 Supervisor::~Supervisor() = default;
 
-void Supervisor::enter(State next)
+void Supervisor::start()
 {
-    log_debug("supervisor state", {{"from", name(int(state_))}, {"to", name(int(next))}});
-    state_ = next;
+    login_ = lanes_.front().get();
+    login_->dial({});
 }
 
-void Supervisor::dial()
+// ------------------------------------------------------------------------------ coming
+
+void Supervisor::on_lane_online(Lane &lane) noexcept
 {
-    enter(State::dialing);
-    deadline_ = loop().now() + settings().handshake_timeout;
-    auto done = [this](Dialer::Outcome outcome) { on_dialed(std::move(outcome)); };
-    dialer_ = std::make_unique<Dialer>(loop(), server_.host, server_.port,
-                                       settings().handshake_timeout, done);
+    if (!lane.joins())
+        on_session(lane);
+    if (joinable_)
+        status_.links(gauges().links, lanes_.size());
+    else if (lanes_.size() > 1)
+        status_.link_lost(LogLevel::warn, 1, lanes_.size(), never, "the server takes no more");
 }
 
-void Supervisor::on_dialed(Dialer::Outcome outcome)
+void Supervisor::on_session(Lane &lane)
 {
-    loop().retire(std::move(dialer_)); // we are inside its callback
-    if (!outcome.socket)
-        return on_end({SessionEnd::Why::lost, {}, outcome.error, 0});
-    enter(State::session);
-    SslPtr ssl = tls_ ? tls_->connect(server_.host) : nullptr;
-    session_ = std::make_unique<Session>(context_, std::move(outcome.socket), std::move(ssl),
-                                         deadline_, static_cast<Session::Owner &>(*this));
-}
-
-void Supervisor::on_session_online(Session &session) noexcept
-{
-    status_.online(session.id(), settings().server_addr);
+    const Session &session = *lane.session();
+    login_ = nullptr;
+    session_id_ = session.id();
+    joinable_ = session.joinable();
+    session_since_ = loop().now();
+    stood_ = true;
+    status_.online(session_id_, settings().server_addr);
     const auto &tunnels = context_.router.tunnels();
     for (size_t i = 0; i < tunnels.size(); i++)
         if (session.answers()[i].active)
             status_.tunnel(i, tunnels[i]);
         else
             status_.refused(tunnels[i], session.answers()[i]);
-    stood_ = true;
+    join_others();
 }
 
-void Supervisor::on_session_end(Session &session, const SessionEnd &end) noexcept
+// Links that still serve the last visits of an older session join when they have ended.
+void Supervisor::join_others()
 {
-    if (session.online_since() != 0)
-        backoff_.lived(loop().now() - session.online_since());
-    SessionEnd kept = end; // lives in the session
-    loop().retire(std::move(session_));
-    on_end(kept);
+    for (const auto &lane : lanes_)
+        if (joinable_ && lane->idle())
+            lane->dial(session_id_);
 }
 
-void Supervisor::on_end(const SessionEnd &end)
+// ------------------------------------------------------------------------------- going
+
+void Supervisor::on_lane_end(Lane &lane, const SessionEnd &end) noexcept
 {
-    if (stopping_ || end.why == SessionEnd::Why::stopped)
-        return finish(nullptr);
+    if (stopping_)
+        return finish_if_idle();
+    if (&lane == login_)
+        return log_in_again(lane, end);
+    if (login_)
+        return; // it was left over from the session before
+    bool fenced =
+        end.why == SessionEnd::Why::refused && (lane.lifetime() != 0 || end.code == "SESSION_GONE");
+    if (fenced || !stands())
+        return on_session_over(lane, end);
+    on_link_lost(lane, end);
+}
+
+void Supervisor::on_session_over(Lane &lane, const SessionEnd &end)
+{
+    login_ = &lane;
+    for (const auto &other : lanes_)
+        if (other.get() != &lane)
+            other->leave();
+    backoff_.lived(loop().now() - session_since_);
+    log_in_again(lane, end);
+}
+
+void Supervisor::log_in_again(Lane &lane, const SessionEnd &end)
+{
     Verdict verdict = judge(
         {end, settings().server_addr, refused_tunnel(), stood_, settings().reconnect_enabled});
     if (verdict.final)
         return finish(&verdict.complaint);
-    wait(end, verdict.complaint);
-}
-
-void Supervisor::wait(const SessionEnd &end, const Complaint &complaint)
-{
     Micros delay = backoff_.fail(random_fraction(), end.retry_after);
     if (backoff_.exhausted())
-        return finish(&complaint);
-    enter(State::waiting);
-    bool by_server = end.why == SessionEnd::Why::refused;
-    bool serious = end.why != SessionEnd::Why::lost;
-    status_.waiting(serious ? LogLevel::warn : LogLevel::info, delay, backoff_.failures(),
-                    by_server ? complaint.what : end.sentence);
-    retry_.start(delay);
+        return finish(&verdict.complaint);
+    status_.waiting(level_of(end), delay, backoff_.failures(), reason_of(end, verdict.complaint));
+    lane.dial_in(delay, {});
+}
+
+// The session goes on without it. What trying again would not mend is left until the next login.
+void Supervisor::on_link_lost(Lane &lane, const SessionEnd &end)
+{
+    size_t up = gauges().links;
+    Verdict verdict = judge({end, settings().server_addr, {}, true, settings().reconnect_enabled});
+    const std::string &reason = reason_of(end, verdict.complaint);
+    if (verdict.final || !joinable_)
+        return status_.link_lost(LogLevel::warn, up, lanes_.size(), never, reason);
+    lane.backoff.lived(lane.lifetime());
+    Micros delay = lane.backoff.fail(random_fraction(), end.retry_after);
+    LogLevel level = lane.backoff.failures() == 1 ? level_of(end) : LogLevel::debug;
+    status_.link_lost(level, up, lanes_.size(), delay, reason);
+    lane.dial_in(delay, session_id_);
 }
 
 // The tunnel that a refused login was about: the first that was not granted.
@@ -117,24 +147,60 @@ std::string Supervisor::refused_tunnel() const
     return {};
 }
 
+// --------------------------------------------------------------------------------- end
+
 void Supervisor::stop()
 {
     stopping_ = true;
-    if (session_)
-        return session_->drain();
-    dialer_.reset();
-    finish(nullptr);
+    for (const auto &lane : lanes_)
+        lane->leave();
+    finish_if_idle();
+}
+
+void Supervisor::finish_if_idle()
+{
+    if (std::all_of(lanes_.begin(), lanes_.end(), [](const auto &lane) { return lane->idle(); }))
+        finish(nullptr);
 }
 
 void Supervisor::finish(const Complaint *complaint)
 {
     if (!ended_)
         return;
-    enter(State::idle);
-    retry_.stop();
+    for (const auto &lane : lanes_)
+        lane->cancel();
     Ended ended = std::move(ended_);
     ended_ = nullptr;
     ended(complaint);
+}
+
+// ------------------------------------------------------------------------------ state
+
+bool Supervisor::carries(const Lane &lane) const
+{
+    return !login_ && lane.stands() && lane.session()->id() == session_id_;
+}
+
+bool Supervisor::stands() const
+{
+    return std::any_of(lanes_.begin(), lanes_.end(),
+                       [this](const auto &lane) { return carries(*lane); });
+}
+
+Supervisor::Gauges Supervisor::gauges() const
+{
+    Gauges gauges;
+    for (const auto &lane : lanes_) {
+        const Session *session = lane->session();
+        if (!session)
+            continue;
+        tn_mux_stats mux = session->stats();
+        gauges.links += carries(*lane) && session->online();
+        gauges.visits += session->visits();
+        gauges.streams += mux.streams_in;
+        gauges.buffered_bytes += mux.buffered + mux.pending;
+    }
+    return gauges;
 }
 
 } // namespace tunnel

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: ISC
 //
-// Keeps one session up: dial, watch, wait, dial again, each time from the name on. The first
-// try is treated as any other. Ends for a reason that trying again would not mend, for the
-// user's wish, or when the tries are used up. The loop's thread only.
+// Keeps one session up, on as many links as the settings want: one lane logs in, and when that
+// session stands the others join it. A lost link is dialled again while others carry the
+// session; when none does the session is over, and one lane logs in anew. The first try is
+// treated as any other. Ends for a reason that trying again would not mend, for the user's
+// wish, or when the tries are used up. The loop's thread only.
 
 #pragma once
 
-#include "client/backoff.h"
-#include "client/session.h"
+#include "client/lane.h"
 #include "client/status.h"
 #include "client/verdict.h"
-#include "net/dialer.h"
-#include "net/tls.h"
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace tunnel {
 
-class Supervisor final : private Session::Owner {
+class Supervisor final : private Lane::Owner {
 public:
     // `tls` null: plain. `ended` is called once, on the loop's thread; its complaint is null
     // if we were stopped.
@@ -27,45 +27,46 @@ public:
                Ended ended);
     ~Supervisor();
 
-    void start() { dial(); }
+    void start();
     void stop(); // drains
 
-    const Session *session() const { return session_.get(); } // null: none now
+    // What stands now, on all links.
+    struct Gauges {
+        size_t links = 0;
+        size_t visits = 0;
+        uint64_t streams = 0;
+        uint64_t buffered_bytes = 0;
+    };
+    Gauges gauges() const;
 
 private:
-    enum class State {
-        idle,    // not started, or over
-        dialing, // name and TCP
-        session, // one stands, or is being made
-        waiting, // for the next try
-    };
+    void on_lane_online(Lane &lane) noexcept override;
+    void on_lane_end(Lane &lane, const SessionEnd &end) noexcept override;
 
-    void on_session_online(Session &session) noexcept override;
-    void on_session_end(Session &session, const SessionEnd &end) noexcept override;
-
-    void enter(State next);
-    void dial();
-    void on_dialed(Dialer::Outcome outcome);
-    void on_end(const SessionEnd &end);
-    void wait(const SessionEnd &end, const Complaint &complaint);
+    void on_session(Lane &lane);
+    void join_others();
+    void on_session_over(Lane &lane, const SessionEnd &end);
+    void log_in_again(Lane &lane, const SessionEnd &end);
+    void on_link_lost(Lane &lane, const SessionEnd &end);
+    void finish_if_idle();
     void finish(const Complaint *complaint);
+    bool carries(const Lane &lane) const;
+    bool stands() const;
     std::string refused_tunnel() const;
 
     const ClientSettings &settings() const { return context_.visits.settings; }
     Loop &loop() { return context_.visits.loop; }
 
     Session::Context &context_;
-    std::shared_ptr<TlsContext> tls_;
     Status &status_;
     Ended ended_;
-    ClientSettings::Server server_;
-    Backoff backoff_;
-    Timer retry_;
-    std::unique_ptr<Dialer> dialer_;
-    std::unique_ptr<Session> session_;
-    State state_ = State::idle;
-    Micros deadline_ = never; // for the try in progress, from dialling to the end of the login
-    bool stood_ = false;      // a session has stood
+    Backoff backoff_; // of logins
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    Lane *login_ = nullptr; // makes the next session; null while one stands
+    std::string session_id_;
+    Micros session_since_ = 0;
+    bool joinable_ = false; // the server takes further links for the session
+    bool stood_ = false;    // a session has stood
     bool stopping_ = false;
 };
 

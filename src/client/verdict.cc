@@ -45,7 +45,9 @@ constexpr Refusal refusals[] = {
     {"PROTOCOL_ERROR", Retry::once_stood, exit_protocol, "E_PROTOCOL",
      "client and server do not understand each other", "is that a tunneld, and its control port?"},
     {"CONNECTION_LIMIT", Retry::always, exit_temporary, "E_CONNECTION_LIMIT",
-     "this token has as many sessions as the server allows", "stop another client of yours"},
+     "the server allows no more connections to this token", "stop another client of yours"},
+    {"SESSION_GONE", Retry::always, exit_temporary, "E_SESSION_GONE",
+     "the server has lost the session", "wait"},
     {"RATE_LIMITED", Retry::always, exit_temporary, "E_RATE_LIMITED", "too many tries", "wait"},
 };
 

@@ -35,6 +35,7 @@ constexpr Rule handshake[] = {
     {"client_id", name, optional, offsetof(tn_control, client_id)},
     {"tunnels", tunnels, written, offsetof(tn_control, tunnels)},
     {"capabilities", names, optional, offsetof(tn_control, capabilities)},
+    {"session_id", name, optional, offsetof(tn_control, session_id)},
 };
 
 constexpr Rule handshake_response[] = {
