@@ -9,6 +9,7 @@
 #include "server/worker.h"
 
 #include <algorithm>
+#include <ctime>
 
 namespace tunnel {
 
@@ -29,7 +30,10 @@ Conversation::Conversation(Session &session)
     : session_(session), messages_(message_rate, message_burst)
 {}
 
-Claim Conversation::claim() const { return {session_.ref(), &session_, &handshake_.who}; }
+Claim Conversation::claim() const
+{
+    return {session_.carrier(), &handshake_.who, session_.name()};
+}
 
 void Conversation::end()
 {
@@ -101,8 +105,12 @@ void Conversation::log_in(ControlStream &stream, std::string_view json)
     Judgement judgement =
         judge_handshake(json, worker.policy(), worker.lobby().penalties(),
                         source_key(session_.peer()), worker.loop().now(), handshake_);
+    if (!judgement.refusal)
+        judgement = judge_ban();
     if (judgement.refusal)
         return refuse_login(stream, judgement);
+    if (!handshake_.joins.empty())
+        return join(stream);
 
     stage_ = Stage::deciding;
     std::vector<SessionRef> rivals = worker.directory().rivals(handshake_.who, handshake_.wishes);
@@ -114,31 +122,65 @@ void Conversation::log_in(ControlStream &stream, std::string_view json)
         [this, &stream](std::vector<SessionRef> silent) { decide(stream, silent); });
 }
 
+Judgement Conversation::judge_ban() const
+{
+    Worker &worker = session_.worker();
+    Bans::Ban ban = worker.lobby().bans().find(handshake_.who, worker.loop().now());
+    if (ban.wait == 0)
+        return {};
+    return {refusal::kicked, std::move(ban.reason), ban.wait};
+}
+
 void Conversation::decide(ControlStream &stream, const std::vector<SessionRef> &silent)
 {
     takeovers_.erase(&stream);
+    if (!renew_rights()) // revoked while we waited
+        return refuse_login(stream, {refusal::revoked, {}, 0});
     Worker &worker = session_.worker();
     Directory::Login login = worker.directory().enter(claim(), handshake_.wishes, silent,
                                                       worker.policy(), worker.loop().now());
     if (login.refusal)
         return refuse_login(stream, {login.refusal, {}, 0}, login.granted);
 
-    stage_ = Stage::talking;
     settle(login);
-    session_.logged_in(handshake_.who);
+    session_.logged_in(handshake_.who, login.granted);
+    welcome(stream, login.granted);
+    stream.resume();
+}
+
+// One more link of a session that stands: nothing to decide with anybody.
+void Conversation::join(ControlStream &stream)
+{
+    Worker &worker = session_.worker();
+    Claim link = {session_.carrier(), &handshake_.who, handshake_.joins};
+    Directory::Joined joined = worker.directory().join(link, worker.policy());
+    if (joined.refusal)
+        return refuse_login(stream, {joined.refusal, {}, 0});
+    session_.joined(handshake_.who, handshake_.joins, joined.links);
+    welcome(stream, {});
+}
+
+void Conversation::welcome(ControlStream &stream, const std::vector<Granted> &granted)
+{
+    stage_ = Stage::talking;
     if (handshake_.control)
         control_ = &stream;
-    said(stream, say::welcome(stream, session_.name(), handshake_, login.granted));
+    said(stream, say::welcome(stream, session_.name(), handshake_, granted));
     handshake_.wishes = {};
-    stream.resume();
+}
+
+bool Conversation::renew_rights()
+{
+    const TokenTable &tokens = session_.worker().policy().tokens;
+    auto today = tokens.find(handshake_.who.token, int64_t(time(nullptr)));
+    if (today)
+        handshake_.who.allowed = std::move(today->allowed);
+    return today.has_value();
 }
 
 // What the directory decided, told to those whom it concerns: on their own workers.
 void Conversation::settle(const Directory::Login &login)
 {
-    for (const Granted &granted : login.granted)
-        if (granted.tunnel)
-            session_.own(granted.tunnel);
     auto tell_there = [this](SessionRef whom, auto what) {
         Worker &there = session_.worker().sibling(whom.worker);
         there.loop().post([&there, whom, what] {
@@ -146,8 +188,8 @@ void Conversation::settle(const Directory::Login &login)
                 what(*session);
         });
     };
-    if (login.replaced)
-        tell_there(login.replaced, [](Session &session) { session.replace(); });
+    for (SessionRef link : login.replaced)
+        tell_there(link, [](Session &session) { session.replace(); });
     for (SessionRef holder : login.dispossessed)
         tell_there(holder, [](Session &session) {
             session.close("silent, and its name went to another client of the same token");
@@ -214,6 +256,8 @@ void Conversation::add_tunnel(ControlStream &stream, const tn_control &message)
 void Conversation::finish_add(ControlStream &stream, const TunnelWish &wish,
                               const std::string &request_id, const std::vector<SessionRef> &silent)
 {
+    if (!renew_rights())
+        return session_.dismiss(refusal::revoked, {});
     Worker &worker = session_.worker();
     Directory::Login login = worker.directory().add(claim(), wish, silent, worker.policy());
     settle(login);
@@ -235,7 +279,6 @@ void Conversation::remove_tunnel(ControlStream &stream, const tn_control &messag
     if (tunnel) {
         wish.subdomain = tunnel->subdomain;
         wish.local_port = tunnel->local_port;
-        session_.disown(tunnel);
         log_info("tunnel removed", {{"session", session_.name()}, {"tunnel", wish.subdomain}});
     }
     Granted gone = {nullptr, tunnel ? Refusal{} : refusal::not_yours};
@@ -279,10 +322,21 @@ ControlStream &Conversation::voice()
     return *streams_.back();
 }
 
-void Conversation::tell_error(const Refusal &refusal)
+void Conversation::tell_error(const Refusal &refusal, const std::string &problem)
 {
     ControlStream &stream = voice();
-    say::error(stream, refusal, {}, {});
+    say::error(stream, refusal, problem, {});
+    if (&stream != control_)
+        stream.finish();
+}
+
+void Conversation::tell_lost(const std::shared_ptr<Tunnel> &tunnel)
+{
+    TunnelWish was;
+    was.subdomain = tunnel->subdomain;
+    was.local_port = tunnel->local_port;
+    ControlStream &stream = voice();
+    say::tunnel_update(stream, was, {nullptr, refusal::name_not_allowed}, {});
     if (&stream != control_)
         stream.finish();
 }

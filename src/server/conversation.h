@@ -27,7 +27,11 @@ public:
     void accept(std::unique_ptr<Stream> stream); // the client opened it
 
     void end(); // the session ends: nothing is read or decided any more
-    void tell_error(const Refusal &refusal);
+    void tell_error(const Refusal &refusal, const std::string &problem = {});
+    void tell_lost(const std::shared_ptr<Tunnel> &tunnel); // its token does not allow it any more
+    // What the client's token allows today; false: nothing, it has ended.
+    bool renew_rights();
+    const Identity &who() const { return handshake_.who; }
     void tell_shutdown(Micros grace);
 
 private:
@@ -46,6 +50,9 @@ private:
 
     void log_in(ControlStream &stream, std::string_view json);
     void decide(ControlStream &stream, const std::vector<SessionRef> &silent);
+    void join(ControlStream &stream);
+    void welcome(ControlStream &stream, const std::vector<Granted> &granted);
+    Judgement judge_ban() const;
     void refuse_login(ControlStream &stream, const Judgement &judgement,
                       const std::vector<Granted> &granted = {});
     void settle(const Directory::Login &login);

@@ -18,10 +18,19 @@ bool contains(std::span<const SessionRef> sessions, SessionRef session)
     return std::find(sessions.begin(), sessions.end(), session) != sessions.end();
 }
 
-void add_once(std::vector<SessionRef> &sessions, SessionRef session)
+void add_once(std::vector<SessionRef> &sessions, const Carriers &carriers)
 {
-    if (!contains(sessions, session))
-        sessions.push_back(session);
+    for (SessionRef link : carriers.refs())
+        if (!contains(sessions, link))
+            sessions.push_back(link);
+}
+
+// A link that joined after they were asked is not among the silent ones.
+bool all_silent(const Carriers &carriers, std::span<const SessionRef> silent)
+{
+    std::vector<SessionRef> links = carriers.refs();
+    return std::all_of(links.begin(), links.end(),
+                       [silent](SessionRef link) { return contains(silent, link); });
 }
 
 std::string client_key(const Identity &who)
@@ -49,7 +58,17 @@ size_t Directory::session_count() const
     return members_.size();
 }
 
-Route Directory::find(std::string_view label, Micros now) const
+std::vector<Directory::Bound> Directory::tunnels() const
+{
+    std::lock_guard guard(lock_);
+    std::vector<Bound> bound;
+    for (const auto &[id, member] : members_)
+        for (const std::string &name : member.names)
+            bound.push_back({names_.at(name).tunnel, member.session, member.who.user});
+    return bound;
+}
+
+Route Directory::find(std::string_view label, Micros now, Seat held, unsigned worker) const
 {
     std::lock_guard guard(lock_);
     auto found = names_.find(label);
@@ -57,10 +76,11 @@ Route Directory::find(std::string_view label, Micros now) const
         return {};
     const Name &name = found->second;
     if (name.tunnel)
-        return {Route::Kind::here, name.tunnel, 0};
+        return {Route::Kind::here, name.tunnel,
+                name.tunnel->carriers->seat(std::move(held), worker), 0};
     if (name.until <= now)
         return {};
-    return {Route::Kind::offline, nullptr, unsigned((name.until - now + second - 1) / second)};
+    return {Route::Kind::offline, nullptr, {}, unsigned((name.until - now + second - 1) / second)};
 }
 
 std::vector<SessionRef> Directory::rivals(const Identity &who,
@@ -69,13 +89,9 @@ std::vector<SessionRef> Directory::rivals(const Identity &who,
     std::lock_guard guard(lock_);
     std::vector<SessionRef> rivals;
     for (const TunnelWish &wish : wishes) {
-        auto found = names_.find(wish.subdomain);
-        if (found == names_.end() || !found->second.tunnel)
-            continue;
-        SessionRef holder = found->second.tunnel->owner();
-        const Identity &theirs = members_.at(holder.id).who;
-        if (theirs.same_token(who) && !theirs.same_client(who))
-            add_once(rivals, holder);
+        const Member *holder = find_holder(wish.subdomain);
+        if (holder && holder->who.same_token(who) && !holder->who.same_client(who))
+            add_once(rivals, *holder->carriers);
     }
     return rivals;
 }
@@ -88,7 +104,7 @@ Directory::Login Directory::enter(const Claim &claim, std::span<const TunnelWish
 {
     std::lock_guard guard(lock_);
     Login login;
-    const Member *twin = find_twin(claim);
+    Member *twin = find_twin(*claim.who);
     uint64_t most = policy.settings.max_connections_per_user;
     auto user = users_.find(claim.who->user);
     if (most != 0 && !twin && user != users_.end() && user->second >= most) {
@@ -96,23 +112,40 @@ Directory::Login Directory::enter(const Claim &claim, std::span<const TunnelWish
         return login;
     }
 
-    Member member = {claim.session, *claim.who, {}};
+    uint64_t id = claim.link->ref.id;
+    Member member = {id, claim.session, *claim.who, {}, std::make_shared<Carriers>()};
+    member.carriers->add(claim.link);
     for (const TunnelWish &wish : wishes)
-        login.granted.push_back(grant(claim, member, wish, silent, policy, login));
+        login.granted.push_back(grant(member, wish, silent, policy, login));
     if (!wishes.empty() && member.names.empty()) {
         login.refusal = login.granted.front().refusal;
         return login;
     }
 
     if (twin) {
-        login.replaced = twin->session;
-        release(*find_member(login.replaced), policy.settings.name_grace, now);
+        login.replaced = twin->carriers->refs();
+        release(*twin, policy.settings.name_grace, now);
     }
     users_[member.who.user]++;
     if (!member.who.client_id.empty())
-        clients_[client_key(member.who)] = claim.session.id;
-    members_.emplace(claim.session.id, std::move(member));
+        clients_[client_key(member.who)] = id;
+    links_.emplace(id, id);
+    members_.emplace(id, std::move(member));
     return login;
+}
+
+// Whether there is no such session, or it is somebody else's, is all the same to who asks.
+Directory::Joined Directory::join(const Claim &claim, const Policy &policy)
+{
+    std::lock_guard guard(lock_);
+    Member *member = find_twin(*claim.who);
+    if (!member || member->session != claim.session)
+        return {refusal::session_gone, 0};
+    if (member->carriers->size() >= policy.settings.max_links_per_session)
+        return {refusal::too_many_links, 0};
+    member->carriers->add(claim.link);
+    links_.emplace(claim.link->ref.id, member->id);
+    return {{}, member->carriers->size()};
 }
 
 Directory::Login Directory::add(const Claim &claim, const TunnelWish &wish,
@@ -120,37 +153,39 @@ Directory::Login Directory::add(const Claim &claim, const TunnelWish &wish,
 {
     std::lock_guard guard(lock_);
     Login login;
-    Member *member = find_member(claim.session);
+    Member *member = find_member(claim.link->ref);
     if (!member) // fenced a moment ago
         login.granted.push_back({nullptr, refusal::replaced});
-    else
-        login.granted.push_back(grant(claim, *member, wish, silent, policy, login));
+    else {
+        member->who.allowed = claim.who->allowed; // what counts is what is allowed today
+        login.granted.push_back(grant(*member, wish, silent, policy, login));
+    }
     return login;
 }
 
 // The names of `member` grow with each tunnel; a name that is taken over leaves its holder at once.
-Granted Directory::grant(const Claim &claim, Member &member, const TunnelWish &wish,
-                         std::span<const SessionRef> silent, const Policy &policy, Login &login)
+Granted Directory::grant(Member &member, const TunnelWish &wish, std::span<const SessionRef> silent,
+                         const Policy &policy, Login &login)
 {
     uint64_t most = policy.settings.max_tunnels_per_connection;
     if (most != 0 && member.names.size() >= most)
         return {nullptr, refusal::too_many_tunnels};
-    if (Refusal refused = judge(claim, wish, silent, policy))
+    if (Refusal refused = judge(member, wish, silent, policy))
         return {nullptr, refused};
 
-    std::string name = wish.subdomain.empty() ? pick_name() : wish.subdomain;
-    auto found = names_.find(name);
-    if (found != names_.end() && found->second.tunnel) {
-        SessionRef holder = found->second.tunnel->owner();
-        if (!members_.at(holder.id).who.same_client(*claim.who))
-            add_once(login.dispossessed, holder);
-        unbind_from(holder, name);
+    std::string name = wish.subdomain.empty() ? pick_name(member.who) : wish.subdomain;
+    if (name.empty())
+        return {nullptr, refusal::name_not_allowed};
+    if (const Member *holder = find_holder(name)) {
+        if (!holder->who.same_client(member.who))
+            add_once(login.dispossessed, *holder->carriers);
+        std::erase(members_.at(holder->id).names, name);
     }
     member.names.push_back(name);
-    return {bind(claim, wish, name), {}};
+    return {bind(member, wish, name), {}};
 }
 
-Refusal Directory::judge(const Claim &claim, const TunnelWish &wish,
+Refusal Directory::judge(const Member &member, const TunnelWish &wish,
                          std::span<const SessionRef> silent, const Policy &policy) const
 {
     if (wish.protocol != "http")
@@ -159,29 +194,41 @@ Refusal Directory::judge(const Claim &claim, const TunnelWish &wish,
         return {};
     if (!is_subdomain(wish.subdomain))
         return refusal::name_invalid;
+    if (!member.who.may_use(wish.subdomain))
+        return refusal::name_not_allowed;
     if (policy.reserved.contains(wish.subdomain))
         return refusal::name_reserved;
     auto found = names_.find(wish.subdomain);
     if (found == names_.end() || !found->second.tunnel)
         return {};
-    SessionRef holder = found->second.tunnel->owner();
-    if (holder == claim.session)
+    if (found->second.tunnel->session_id == member.id)
         return refusal::name_taken; // twice in one session
-    const Identity &theirs = members_.at(holder.id).who;
-    bool yields = theirs.same_client(*claim.who) ||
-                  (theirs.same_token(*claim.who) && contains(silent, holder));
+    const Member *holder = find_holder(wish.subdomain);
+    bool yields = holder->who.same_client(member.who) ||
+                  (holder->who.same_token(member.who) && all_silent(*holder->carriers, silent));
     return yields ? Refusal{} : refusal::name_taken;
 }
 
-std::string Directory::pick_name() const
+// A random one; for who may not use every name, one with something random for a "*", or the first
+// that is free. Empty: there is none.
+std::string Directory::pick_name(const Identity &who) const
 {
-    std::string name = random_subdomain();
-    while (names_.contains(name))
-        name = random_subdomain();
-    return name;
+    auto is_taken = [this](const std::string &name) {
+        auto found = names_.find(name);
+        return !is_subdomain(name) || (found != names_.end() && found->second.tunnel);
+    };
+    const size_t tries = std::max<size_t>(who.allowed.size(), 1) * 4;
+    for (size_t i = 0; i < tries; i++) {
+        std::string name = who.allowed.empty() ? "*" : who.allowed[i % who.allowed.size()];
+        for (size_t star; (star = name.find('*')) != name.npos;)
+            name.replace(star, 1, random_subdomain());
+        if (!is_taken(name))
+            return name;
+    }
+    return {};
 }
 
-std::shared_ptr<Tunnel> Directory::bind(const Claim &claim, const TunnelWish &wish,
+std::shared_ptr<Tunnel> Directory::bind(const Member &member, const TunnelWish &wish,
                                         const std::string &name)
 {
     auto tunnel = std::make_shared<Tunnel>();
@@ -190,9 +237,8 @@ std::shared_ptr<Tunnel> Directory::bind(const Claim &claim, const TunnelWish &wi
     tunnel->local_host = wish.local_host;
     tunnel->local_port = wish.local_port;
     tunnel->url = "http://" + name + url_suffix_;
-    tunnel->worker = claim.session.worker;
-    tunnel->session_id = claim.session.id;
-    tunnel->session = claim.object;
+    tunnel->session_id = member.id;
+    tunnel->carriers = member.carriers;
     Name &place = names_[name];
     if (place.tunnel)
         tunnel->rate.continue_from(place.tunnel->rate);
@@ -200,11 +246,23 @@ std::shared_ptr<Tunnel> Directory::bind(const Claim &claim, const TunnelWish &wi
     return tunnel;
 }
 
-// The holder's list forgets the name; who gets it, or whether it is remembered, is the caller's.
-void Directory::unbind_from(SessionRef session, const std::string &name)
+std::vector<std::shared_ptr<Tunnel>> Directory::restrict(SessionRef link,
+                                                         const Identity &now_allowed)
 {
-    if (Member *member = find_member(session))
-        std::erase(member->names, name);
+    std::lock_guard guard(lock_);
+    std::vector<std::shared_ptr<Tunnel>> lost;
+    Member *member = find_member(link);
+    if (!member)
+        return lost;
+    member->who.allowed = now_allowed.allowed;
+    std::erase_if(member->names, [&](const std::string &name) {
+        if (now_allowed.may_use(name))
+            return false;
+        lost.push_back(names_.at(name).tunnel);
+        names_.erase(name);
+        return true;
+    });
+    return lost;
 }
 
 // ---------------------------------------------------------------- going
@@ -227,11 +285,19 @@ std::shared_ptr<Tunnel> Directory::remove(SessionRef session, std::string_view w
     return nullptr;
 }
 
-void Directory::leave(SessionRef session, Micros grace, Micros now)
+size_t Directory::leave(SessionRef link, Micros grace, Micros now)
 {
     std::lock_guard guard(lock_);
-    if (Member *member = find_member(session))
+    Member *member = find_member(link);
+    if (!member)
+        return 0;
+    if (member->carriers->size() == 1) {
         release(*member, grace, now);
+        return 0;
+    }
+    member->carriers->remove(link.id);
+    links_.erase(link.id);
+    return member->carriers->size();
 }
 
 // Takes a session out; the names that are still its own are remembered for `grace`.
@@ -242,11 +308,12 @@ void Directory::release(Member &member, Micros grace, Micros now)
     auto user = users_.find(member.who.user);
     if (user != users_.end() && --user->second == 0)
         users_.erase(user);
-    uint64_t id = member.session.id;
     auto client = clients_.find(client_key(member.who));
-    if (client != clients_.end() && client->second == id)
+    if (client != clients_.end() && client->second == member.id)
         clients_.erase(client);
-    members_.erase(id);
+    for (SessionRef link : member.carriers->refs())
+        links_.erase(link.id);
+    members_.erase(member.id);
 }
 
 void Directory::remember(const std::string &name, Micros until, Micros now)
@@ -271,19 +338,27 @@ void Directory::forget_expired(Micros now)
 
 // ---------------------------------------------------------------- members
 
-Directory::Member *Directory::find_member(SessionRef session)
+Directory::Member *Directory::find_member(SessionRef link)
 {
-    auto found = members_.find(session.id);
-    return found == members_.end() ? nullptr : &found->second;
+    auto found = links_.find(link.id);
+    return found == links_.end() ? nullptr : &members_.at(found->second);
 }
 
 // The session of the same token and client id.
-const Directory::Member *Directory::find_twin(const Claim &claim) const
+Directory::Member *Directory::find_twin(const Identity &who)
 {
-    if (claim.who->client_id.empty())
+    if (who.client_id.empty())
         return nullptr;
-    auto found = clients_.find(client_key(*claim.who));
+    auto found = clients_.find(client_key(who));
     return found == clients_.end() ? nullptr : &members_.at(found->second);
+}
+
+// The session that has the name.
+const Directory::Member *Directory::find_holder(const std::string &name) const
+{
+    auto found = names_.find(name);
+    bool held = found != names_.end() && found->second.tunnel;
+    return held ? &members_.at(found->second.tunnel->session_id) : nullptr;
 }
 
 } // namespace tunnel

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "server/auth.h"
+#include "server/carrier.h"
 #include "server/refusal.h"
 #include "server/tunnel.h"
 
@@ -33,6 +34,7 @@ struct Route {
     };
     Kind kind = Kind::unknown;
     std::shared_ptr<Tunnel> tunnel; // here
+    Seat seat;                      // here: taken, on one of its links
     unsigned retry_after = 0;       // offline: seconds
 };
 
@@ -44,9 +46,9 @@ struct Granted {
 
 // Who asks, on the asking session's thread.
 struct Claim {
-    SessionRef session;
-    Session *object = nullptr;
+    std::shared_ptr<Carrier> link;
     const Identity *who = nullptr;
+    std::string session; // what the client knows its session by
 };
 
 class Directory {
@@ -59,35 +61,54 @@ public:
 
     uint64_t next_session_id();
 
-    // Any thread. `label` in lower case.
-    Route find(std::string_view label, Micros now = monotonic_now()) const;
+    // Any thread. `label` in lower case. `held` and `worker` as in Carriers::seat().
+    Route find(std::string_view label, Micros now = monotonic_now(), Seat held = {},
+               unsigned worker = 0) const;
 
-    // Sessions of the same token, but of another client, that hold one of these names: they
-    // lose it if they prove to be silent.
+    // Links of sessions of the same token, but of another client, that hold one of these names:
+    // they lose it if all of them prove to be silent.
     std::vector<SessionRef> rivals(const Identity &who, std::span<const TunnelWish> wishes) const;
 
     struct Login {
-        Refusal refusal;                      // of the whole login
-        std::vector<Granted> granted;         // in the wishes' order
-        SessionRef replaced;                  // the same client's older session: to be told so
-        std::vector<SessionRef> dispossessed; // silent ones that lost a name: to be closed
+        Refusal refusal;                  // of the whole login
+        std::vector<Granted> granted;     // in the wishes' order
+        std::vector<SessionRef> replaced; // links of the same client's older session: to be told
+        std::vector<SessionRef> dispossessed; // links of silent ones that lost a name: to be closed
     };
     // Enters a session with its names, all at once or, if every wish is refused, not at all.
     // `silent`: rivals that gave no sign of life.
     Login enter(const Claim &claim, std::span<const TunnelWish> wishes,
                 std::span<const SessionRef> silent, const Policy &policy, Micros now);
 
+    struct Joined {
+        Refusal refusal;
+        size_t links = 0; // of the session, this one included
+    };
+    // One more link for a session of the same client, which the claim names.
+    Joined join(const Claim &claim, const Policy &policy);
+
     // One more name for a session that is in. The same rules.
     Login add(const Claim &claim, const TunnelWish &wish, std::span<const SessionRef> silent,
               const Policy &policy);
+    // Names that its token does not allow any more are taken from the session of a link.
+    std::vector<std::shared_ptr<Tunnel>> restrict(SessionRef link, const Identity &now_allowed);
+
     // Null if the session has no tunnel of that subdomain or name.
     std::shared_ptr<Tunnel> remove(SessionRef session, std::string_view name);
 
-    // The session ends: its names are free, and their visitors are asked to come back within
-    // `grace`. What was rebound to another session meanwhile stays there.
-    void leave(SessionRef session, Micros grace, Micros now);
+    // The link ends. The session stands as long as another of its links does: how many are left
+    // is returned. With the last one its names are free, and their visitors are asked to come
+    // back within `grace`. What was rebound to another session meanwhile stays there.
+    size_t leave(SessionRef link, Micros grace, Micros now);
 
     size_t session_count() const;
+
+    struct Bound {
+        std::shared_ptr<Tunnel> tunnel;
+        std::string session; // its name
+        std::string user;
+    };
+    std::vector<Bound> tunnels() const; // in no order
 
 private:
     // A name is bound to a tunnel or remembered as offline until `until`.
@@ -96,9 +117,11 @@ private:
         Micros until = 0;
     };
     struct Member {
-        SessionRef session;
+        uint64_t id; // of the link that logged in
+        std::string session;
         Identity who;
         std::vector<std::string> names;
+        std::shared_ptr<Carriers> carriers;
     };
     struct TextHash {
         using is_transparent = void;
@@ -108,16 +131,16 @@ private:
         }
     };
 
-    Member *find_member(SessionRef session);
-    const Member *find_twin(const Claim &claim) const;
-    Granted grant(const Claim &claim, Member &member, const TunnelWish &wish,
-                  std::span<const SessionRef> silent, const Policy &policy, Login &login);
-    Refusal judge(const Claim &claim, const TunnelWish &wish, std::span<const SessionRef> silent,
+    Member *find_member(SessionRef link);
+    Member *find_twin(const Identity &who);
+    const Member *find_holder(const std::string &name) const;
+    Granted grant(Member &member, const TunnelWish &wish, std::span<const SessionRef> silent,
+                  const Policy &policy, Login &login);
+    Refusal judge(const Member &member, const TunnelWish &wish, std::span<const SessionRef> silent,
                   const Policy &policy) const;
-    std::string pick_name() const;
-    std::shared_ptr<Tunnel> bind(const Claim &claim, const TunnelWish &wish,
+    std::string pick_name(const Identity &who) const;
+    std::shared_ptr<Tunnel> bind(const Member &member, const TunnelWish &wish,
                                  const std::string &name);
-    void unbind_from(SessionRef session, const std::string &name);
     void remember(const std::string &name, Micros until, Micros now);
     void forget_expired(Micros now);
     void release(Member &member, Micros grace, Micros now);
@@ -126,9 +149,10 @@ private:
     std::string url_suffix_;
     uint64_t last_session_id_ = 0;
     std::unordered_map<std::string, Name, TextHash, std::equal_to<>> names_;
-    std::unordered_map<uint64_t, Member> members_;          // by session id
+    std::unordered_map<uint64_t, Member> members_;          // by Member::id
+    std::unordered_map<uint64_t, uint64_t> links_;          // link -> member
     std::unordered_map<std::string, unsigned> users_;       // sessions of each
-    std::unordered_map<std::string, uint64_t> clients_;     // token and client id -> session id
+    std::unordered_map<std::string, uint64_t> clients_;     // token and client id -> member
     std::deque<std::pair<Micros, std::string>> remembered_; // by age
 };
 

@@ -13,7 +13,7 @@ namespace {
 struct Totals {
     size_t awaited = 0;
     uint64_t visitors = 0;
-    uint64_t sessions = 0;
+    uint64_t links = 0;
     uint64_t streams = 0;
     uint64_t buffered_bytes = 0;
     uint64_t logins_refused = 0;
@@ -24,7 +24,7 @@ struct Totals {
 void add(Totals &totals, const Counters &counters)
 {
     totals.visitors += counters.visitors.get();
-    totals.sessions += counters.sessions.get();
+    totals.links += counters.links.get();
     totals.logins_refused += counters.logins_refused.get();
     totals.handshakes_dropped += counters.handshakes_dropped.get();
     for (unsigned i = 0; i < reason_count; i++)
@@ -40,7 +40,7 @@ LogLevel visible_level()
     return LogLevel::error;
 }
 
-void write(const Totals &totals)
+void write(const Totals &totals, uint64_t sessions)
 {
     std::vector<std::string> names;
     for (unsigned i = 0; i < reason_count; i++)
@@ -48,7 +48,8 @@ void write(const Totals &totals)
     std::vector<LogField> fields = {
         {"descriptors", count_descriptors()},
         {"visitors", totals.visitors},
-        {"sessions", totals.sessions},
+        {"sessions", sessions},
+        {"links", totals.links},
         {"streams", totals.streams},
         {"buffered_bytes", totals.buffered_bytes},
         {"log_suppressed", log_lost()},
@@ -73,11 +74,11 @@ void log_gauges(const std::vector<std::unique_ptr<Worker>> &workers)
         add(*totals, worker.counters());
         worker.loop().post([&worker, &first, totals] {
             Worker::Gauges gauges = worker.gauges();
-            first.loop().post([totals, gauges] {
+            first.loop().post([totals, gauges, &first] {
                 totals->streams += gauges.streams;
                 totals->buffered_bytes += gauges.buffered_bytes;
                 if (--totals->awaited == 0)
-                    write(*totals);
+                    write(*totals, first.directory().session_count());
             });
         });
     }

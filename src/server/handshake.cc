@@ -77,6 +77,11 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     std::string client_id = text_or(message->client_id, "");
     if (client_id.size() > client_id_max)
         return refuse(refusal::protocol, "client_id: at most 128 bytes");
+    bool carriers = offers(*message, "carriers");
+    if (carriers)
+        out.joins = text_or(message->session_id, "");
+    if (!out.joins.empty() && !out.wishes.empty())
+        return refuse(refusal::protocol, "session_id: a link that joins asks for no tunnels");
     if (message->version != TN_PROTOCOL_VERSION)
         return refuse(refusal::version);
 
@@ -91,6 +96,8 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     out.who = *who;
     out.who.client_id = std::move(client_id);
     out.control = offers(*message, "control");
+    out.carriers =
+        carriers && policy.settings.max_links_per_session > 1 && !out.who.client_id.empty();
     return {};
 }
 

@@ -89,6 +89,13 @@ uint64_t Occupancy::size() const
     return size_;
 }
 
+uint64_t Occupancy::count(uint64_t source) const
+{
+    std::lock_guard guard(lock_);
+    auto found = sources_.find(source);
+    return found == sources_.end() ? 0 : found->second;
+}
+
 Micros Penalties::wait(uint64_t source, Micros now)
 {
     std::lock_guard guard(lock_);

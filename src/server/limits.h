@@ -58,6 +58,7 @@ public:
     Verdict enter(uint64_t source, uint64_t limit, uint64_t limit_per_source);
     void leave(uint64_t source);
     uint64_t size() const;
+    uint64_t count(uint64_t source) const; // 0 for those that are uncounted
 
 private:
     mutable std::mutex lock_;

@@ -184,6 +184,12 @@ constexpr Option options[] = {
 
     {"limits.max_connections_per_user", row::count<&S::max_connections_per_user>, "5",
      "Sessions of one user at once. 0: no limit."},
+    {"limits.max_links_per_session",
+     row::count<&S::max_links_per_session>,
+     "16",
+     "Connections that one session may stand on (`connections` of tunnel.yaml). 1: no more than "
+     "the one that logged in.",
+     {.min = 1, .max = 256}},
     {"limits.max_tunnels_per_connection", row::count<&S::max_tunnels_per_connection>, "10",
      "Tunnels in one session. 0: no limit."},
     {"limits.max_requests_per_minute", row::count<&S::max_requests_per_minute>, "0",

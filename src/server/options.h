@@ -49,6 +49,7 @@ struct ServerSettings {
 
     // 0 is no limit unless its row says otherwise.
     uint64_t max_connections_per_user;
+    uint64_t max_links_per_session;
     uint64_t max_tunnels_per_connection;
     uint64_t max_requests_per_minute;
     uint64_t max_request_body_size;

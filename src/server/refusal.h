@@ -26,7 +26,13 @@ constexpr Refusal too_many_sessions = {"CONNECTION_LIMIT",
                                        "this user has as many clients as are allowed"};
 constexpr Refusal too_many_tunnels = {"TUNNEL_LIMIT_REACHED",
                                       "this client has as many tunnels as are allowed"};
+constexpr Refusal too_many_links = {"CONNECTION_LIMIT",
+                                    "this session has as many links as are allowed"};
+constexpr Refusal session_gone = {"SESSION_GONE", "this client has no such session"};
 constexpr Refusal protocol_not_carried = {"NOT_ALLOWED", "this server carries only http tunnels"};
+constexpr Refusal name_not_allowed = {"NOT_ALLOWED", "this token may not use this name"};
+constexpr Refusal revoked = {"UNAUTHORIZED", "this token has been revoked, or its time is over"};
+constexpr Refusal kicked = {"KICKED", "the operator has ended this session"};
 constexpr Refusal not_yours = {"NOT_ALLOWED", "this session has no such tunnel"};
 constexpr Refusal version = {"VERSION_UNSUPPORTED", "this server speaks version 1"};
 constexpr Refusal protocol = {"PROTOCOL_ERROR", "the message is not what tunnel-protocol(7) says"};

@@ -4,14 +4,11 @@
 
 #include "server/control_stream.h"
 
-#include <iterator>
 #include <vector>
 
 namespace tunnel::say {
 
 namespace {
-
-const char *const control_capability[] = {"control"};
 
 const char *or_null(const std::string &text) { return text.empty() ? nullptr : text.c_str(); }
 
@@ -37,12 +34,29 @@ std::vector<tn_tunnel_status> statuses_of(const Handshake &handshake,
     return statuses;
 }
 
+std::vector<const char *> capabilities_of(const Handshake &handshake)
+{
+    const struct {
+        bool in_force;
+        const char *name;
+    } rows[] = {
+        {handshake.control, "control"},
+        {handshake.carriers, "carriers"},
+    };
+    std::vector<const char *> names;
+    for (const auto &row : rows)
+        if (row.in_force)
+            names.push_back(row.name);
+    return names;
+}
+
 } // namespace
 
 bool welcome(ControlStream &to, const std::string &session, const Handshake &handshake,
              std::span<const Granted> granted)
 {
     std::vector<tn_tunnel_status> statuses = statuses_of(handshake, granted);
+    std::vector<const char *> capabilities = capabilities_of(handshake);
     tn_control message = {};
     message.type = TN_CONTROL_HANDSHAKE_RESPONSE;
     message.success = true;
@@ -50,8 +64,8 @@ bool welcome(ControlStream &to, const std::string &session, const Handshake &han
     message.session_id = session.c_str();
     message.statuses = statuses.data();
     message.status_count = statuses.size();
-    message.capabilities = control_capability;
-    message.capability_count = handshake.control ? std::size(control_capability) : 0;
+    message.capabilities = capabilities.data();
+    message.capability_count = capabilities.size();
     return to.send(message);
 }
 

@@ -4,17 +4,22 @@
 
 #include "base/log.h"
 #include "server/gauges.h"
+#include "server/reload.h"
 
 #include <algorithm>
 #include <csignal>
+#include <ctime>
+#include <utility>
 
 namespace tunnel {
 
-Server::Server(std::shared_ptr<const Policy> policy) : policy_(std::move(policy))
+Server::Server(std::shared_ptr<const Policy> policy, Reread reread)
+    : reread_(std::move(reread)), policy_(std::move(policy))
 {
+    const ServerSettings &settings = policy_->settings;
     make_workers();
-    open_gates();
-    open_control();
+    open_gates(bind_gates(settings.http_addr, workers_.size()));
+    open_control(Listener::bind(*Address::parse(settings.control_addr), false));
     signals_ = std::make_unique<Signals>(
         first().loop(), std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2},
         [this](int signal) { on_signal(signal); });
@@ -23,16 +28,18 @@ Server::Server(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)
         stop();
     });
     watchdog_ = std::make_unique<Timer>(first().loop(), [this] { prove_life(); });
+    expiry_ = std::make_unique<Timer>(first().loop(), [this] { enforce(policy_); });
 }
 
 // What watches a loop goes before the loop.
 Server::~Server()
 {
+    tokens_.reset();
+    expiry_.reset();
     watchdog_.reset();
     deadline_.reset();
     signals_.reset();
     control_.reset();
-    gates_.clear();
 }
 
 // ---------------------------------------------------------------- start
@@ -45,27 +52,25 @@ void Server::make_workers()
     }
 }
 
-// For port 0 the first gate's choice is everybody's.
-void Server::open_gates()
+// Each on its worker's thread. std::function wants what can be copied.
+void Server::open_gates(std::vector<Descriptor> listening)
 {
-    Address address = *Address::parse(policy_->settings.http_addr);
-    bool share = workers_.size() > 1;
-    for (const auto &worker : workers_) {
-        gates_.push_back(std::make_unique<Gate>(*worker, shared_, address, share));
-        address.set_port(gates_.back()->address().port());
+    http_address_ = Address::local_of(listening.front().get());
+    for (size_t i = 0; i < workers_.size(); i++) {
+        Worker &worker = *workers_[i];
+        auto socket = std::make_shared<Descriptor>(std::move(listening[i]));
+        worker.loop().post([&worker, socket] { worker.open_gate(std::move(*socket)); });
     }
-    shared_.directory.set_public(policy_->settings.domains.front(), address.port());
 }
 
-void Server::open_control()
+void Server::open_control(Descriptor listening)
 {
-    const ServerSettings &settings = policy_->settings;
     control_ = std::make_unique<Listener>(
-        first().loop(), *Address::parse(settings.control_addr), false,
+        first().loop(), std::move(listening),
         [this](Descriptor socket, const Address &peer) { admit_client(std::move(socket), peer); });
 }
 
-void Server::run()
+void Server::announce() const
 {
     if (policy_->tls)
         log_info("certificate", {{"fingerprint", policy_->tls->fingerprint()},
@@ -73,7 +78,14 @@ void Server::run()
     log_info("listening", {{"kind", "control"},
                            {"addr", control_->address().text()},
                            {"tls", policy_->tls ? "true" : "false"}});
-    log_info("listening", {{"kind", "http"}, {"addr", gates_.front()->address().text()}});
+    log_info("listening", {{"kind", "http"}, {"addr", http_address_.text()}});
+}
+
+void Server::run()
+{
+    enforce(policy_);
+    watch_tokens();
+    announce();
     for (size_t i = 1; i < workers_.size(); i++)
         threads_.emplace_back([worker = workers_[i].get()] { worker->loop().run(); });
     notifier_.send("READY=1");
@@ -106,8 +118,9 @@ void Server::admit_client(Descriptor socket, const Address &peer)
     auto place = shared_.lobby.enter(peer, *policy_, first().loop().now());
     if (!place)
         return first().counters().handshakes_dropped.add();
-    Worker &worker = least_loaded();
-    worker.load()++;
+    uint64_t source = source_key(peer);
+    Worker &worker = worker_for(source);
+    worker.clients().enter(source, 0, 0);
     struct Parcel {
         Descriptor socket;
         Address peer;
@@ -119,10 +132,83 @@ void Server::admit_client(Descriptor socket, const Address &peer)
     });
 }
 
-Worker &Server::least_loaded() const
+// The one with the fewest clients of this source, so that the links of one session are spread, and
+// among equals the one with the fewest of all.
+Worker &Server::worker_for(uint64_t source) const
 {
-    auto lighter = [](const auto &a, const auto &b) { return a->load() < b->load(); };
+    auto load = [source](const auto &worker) {
+        return std::pair(worker->clients().count(source), worker->clients().size());
+    };
+    auto lighter = [load](const auto &a, const auto &b) { return load(a) < load(b); };
     return **std::min_element(workers_.begin(), workers_.end(), lighter);
+}
+
+// ---------------------------------------------------------------- what is in force
+
+// Returns what was wrong with the new configuration; nothing: it is in force.
+std::string Server::reload()
+{
+    if (draining_)
+        return "the server is stopping";
+    notifier_.send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_now()));
+    std::string wrong;
+    try {
+        Reloaded made = prepare_reload(*policy_, reread_());
+        if (!made.gates.empty())
+            open_gates(std::move(made.gates));
+        if (made.control)
+            open_control(std::move(made.control));
+        enforce(made.policy);
+        if (made.other_tokens)
+            watch_tokens();
+        log_info("reloaded", {{"changed", made.changed}});
+        if (!made.postponed.empty())
+            log_warn("needs a restart to change", {{"keys", made.postponed}});
+        announce();
+    } catch (const Failure &failure) {
+        log_refused_reload(failure);
+        wrong = failure.what();
+    }
+    notifier_.send("READY=1");
+    return wrong;
+}
+
+// Each worker, and with it each session and visitor, goes on with this from its next turn on.
+void Server::enforce(std::shared_ptr<const Policy> policy)
+{
+    policy_ = std::move(policy);
+    shared_.directory.set_public(policy_->settings.domains.front(), http_address_.port());
+    for (const auto &each : workers_) {
+        Worker &worker = *each;
+        worker.loop().post([&worker, in_force = policy_] { worker.set_policy(in_force); });
+    }
+    await_expiry();
+}
+
+void Server::watch_tokens()
+{
+    tokens_ = make_token_store(policy_->settings);
+    tokens_->watch(first().loop(), [this] { take_tokens(); });
+}
+
+void Server::take_tokens()
+{
+    try {
+        enforce(with_tokens(*policy_, tokens_->load()));
+        log_info("tokens read", {{"tokens", policy_->tokens.size()}});
+    } catch (const Failure &failure) {
+        log_error("the tokens stay as they were", {{"why", failure.what()}});
+    }
+}
+
+// A calendar can be set anew, so it is looked at once a minute; without tokens that end, never.
+void Server::await_expiry()
+{
+    const int64_t now = int64_t(time(nullptr));
+    const int64_t next = policy_->tokens.next_expiry(now);
+    if (next == 0)
+        return expiry_->stop();
+    expiry_->start(Micros(std::min<int64_t>(next - now, 60)) * second);
 }
 
 // ---------------------------------------------------------------- signals and the end
@@ -135,28 +221,26 @@ void Server::on_signal(int signal)
     case SIGUSR2:
         return log_gauges(workers_);
     case SIGHUP:
-        return log_warn("HUP is ignored: the configuration is read at the start only");
+        reload();
+        return;
     default:
-        return draining_ ? stop() : drain();
+        return draining_ ? stop() : drain(policy_->settings.drain_timeout);
     }
 }
 
 // Nobody new comes in; who is here may finish.
-void Server::drain()
+void Server::drain(Micros grace)
 {
     draining_ = true;
     undrained_ = workers_.size();
-    Micros grace = policy_->settings.drain_timeout;
     notifier_.send("STOPPING=1");
     log_info("draining", {{"seconds", double(grace) / double(second)},
                           {"clients", shared_.directory.session_count()},
                           {"visitors", shared_.visitors.size()}});
     control_->stop();
-    for (size_t i = 0; i < workers_.size(); i++) {
-        Worker &worker = *workers_[i];
-        Gate &gate = *gates_[i];
-        worker.loop().post([this, &worker, &gate, grace] {
-            gate.stop();
+    for (const auto &each : workers_) {
+        Worker &worker = *each;
+        worker.loop().post([this, &worker, grace] {
             worker.drain(grace, [this] {
                 first().loop().post([this] {
                     if (--undrained_ == 0)

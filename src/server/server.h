@@ -8,11 +8,11 @@
 #include "base/process.h"
 #include "net/listener.h"
 #include "net/signals.h"
-#include "server/gate.h"
+#include "server/token_store.h"
 #include "server/worker.h"
 
+#include <functional>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -20,8 +20,10 @@ namespace tunnel {
 
 class Server {
 public:
+    using Reread = std::function<ServerSettings()>; // the configuration anew; throws Failure
+
     // Binds every port. Throws Failure.
-    explicit Server(std::shared_ptr<const Policy> policy);
+    Server(std::shared_ptr<const Policy> policy, Reread reread);
     ~Server();
     Server(const Server &) = delete;
     Server &operator=(const Server &) = delete;
@@ -30,26 +32,35 @@ public:
 
 private:
     void make_workers();
-    void open_gates();
-    void open_control();
+    void open_gates(std::vector<Descriptor> listening);
+    void open_control(Descriptor listening);
+    std::string reload();
+    void enforce(std::shared_ptr<const Policy> policy);
+    void watch_tokens();
+    void take_tokens();
+    void await_expiry();
+    void announce() const;
     void admit_client(Descriptor socket, const Address &peer);
-    Worker &least_loaded() const;
+    Worker &worker_for(uint64_t source) const;
     void prove_life(size_t worker = 0);
     void on_signal(int signal);
-    void drain();
+    void drain(Micros grace);
     void stop();
 
     Worker &first() { return *workers_.front(); }
 
     Notifier notifier_;
+    Reread reread_;
     std::shared_ptr<const Policy> policy_;
     Shared shared_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<std::unique_ptr<Gate>> gates_; // one for each worker, in their order
+    Address http_address_;
     std::unique_ptr<Listener> control_;
     std::unique_ptr<Signals> signals_;
     std::unique_ptr<Timer> deadline_; // of a drain
     std::unique_ptr<Timer> watchdog_;
+    std::unique_ptr<Timer> expiry_; // of the next token that ends
+    std::unique_ptr<TokenStore> tokens_;
     std::vector<std::thread> threads_;
     size_t undrained_ = 0; // workers that still have something to finish
     bool draining_ = false;

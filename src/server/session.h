@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: ISC
 //
-// A client, from its connection to its goodbye: the link, the names it owns, the way for
-// visitors. What is said in control messages is its Conversation's. Owned by its Worker, on
-// that one's thread.
+// A client, from its connection to its goodbye: the link, the way for visitors. A client's
+// session may stand on several links, each on a worker of its own choice; then there is one of
+// these for each, and the Directory, which holds the names, knows which belong together. What
+// is said in control messages is its Conversation's. Owned by its Worker, on that one's thread.
 
 #pragma once
 
 #include "flow/link.h"
 #include "net/address.h"
 #include "server/auth.h"
+#include "server/carrier.h"
 #include "server/conversation.h"
 #include "server/life_check.h"
 #include "server/lobby.h"
@@ -34,22 +36,28 @@ public:
     // Whether anything comes from the client within `timeout`.
     void ask_for_life(Micros timeout, LifeCheck::Answer answer);
 
-    void replace();                        // the same client has logged in elsewhere
+    void replace(); // the same client has logged in elsewhere
+    // The operator, or a token that has ended, ends it: the client is told why.
+    void dismiss(const Refusal &why, const std::string &sentence);
+    void review();                         // its token may allow less than before
     void close(const std::string &reason); // says what is queued, then ends
     void fail(const std::string &reason);  // the client broke the protocol
     void drain(Micros grace);              // we shut down: visits go on, the client is told
     void wind_down(Micros grace);          // the client shuts down: visits go on, names are free
 
     // Conversation
-    void logged_in(const Identity &who);
-    void own(const std::shared_ptr<Tunnel> &tunnel) { tunnels_.push_back(tunnel); }
-    void disown(const std::shared_ptr<Tunnel> &tunnel);
+    void logged_in(const Identity &who, const std::vector<Granted> &granted);
+    void joined(const Identity &who, const std::string &session, size_t links);
 
-    SessionRef ref() const { return ref_; }
+    SessionRef ref() const { return carrier_->ref; }
+    const std::shared_ptr<Carrier> &carrier() const { return carrier_; }
     const std::string &name() const { return name_; } // "sess_1f…", for log and client
     const Address &peer() const { return peer_; }
     Worker &worker() { return worker_; }
     Link &link() { return link_; }
+    const Identity &who() const { return conversation_.who(); }
+    Micros since() const { return since_; } // it has been logged in
+    const char *state_name() const;
     bool is_logged_in() const { return state_ == State::open || state_ == State::draining; }
 
 private:
@@ -67,19 +75,21 @@ private:
     void on_link_closed(const std::string &reason) noexcept override;
 
     void enter(State next);
-    void release_names();
+    void begin(const Identity &who);
+    void take_no_visits();
     void stop_talking();
     void on_timeout();
     void end(const std::string &reason);
 
     Worker &worker_;
-    SessionRef ref_;
+    std::shared_ptr<Carrier> carrier_;
     std::string name_;
     Address peer_;
     std::optional<Lobby::Place> place_; // until it has logged in
     std::string user_;
-    std::vector<std::shared_ptr<Tunnel>> tunnels_;
+    Micros since_ = 0;
     std::vector<std::unique_ptr<LifeCheck>> life_checks_;
+    size_t others_ = 0; // links of the session that were left when this one took no more visits
     State state_ = State::greeting;
     Timer timer_; // the login's, then a drain's
     Link link_;

@@ -38,11 +38,13 @@ tn_slice slice_of(std::string_view text)
 
 } // namespace
 
-Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead)
+Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
+                 Seat seat)
     : worker_(worker), connection_(worker.loop(), std::move(socket), *this), peer_(peer),
       peer_ip_(peer.ip_text()), peer_text_(peer.text()),
       trusted_(worker.http_policy().trusted.contains(peer)),
-      timer_(worker.loop(), [this] { on_timeout(); }), ahead_(std::move(ahead))
+      timer_(worker.loop(), [this] { on_timeout(); }), ahead_(std::move(ahead)),
+      seat_(std::move(seat))
 {
     enter(State::reading);
     if (!ahead_.empty())
@@ -59,7 +61,9 @@ void Visitor::enter(State next)
     case State::idle:
         return timer_.start(settings.keepalive_timeout ? settings.keepalive_timeout : never);
     case State::reading:
-        request_.emplace(Message::Kind::request, worker_.http_policy().request, false);
+        request_.reset(); // refers to the policy before
+        policy_ = worker_.shared_policy();
+        request_.emplace(Message::Kind::request, policy_->http.request, false);
         forget_request();
         return timer_.start(settings.header_timeout ? settings.header_timeout : never);
     case State::answering:
@@ -178,19 +182,21 @@ void Visitor::take_request(std::span<const uint8_t> raw)
     HostName host = parse_host(text_of(head.host), settings.domains);
     if (host.kind != HostName::Kind::tunnel)
         return refuse(Reason::unknown_tunnel);
-    Route route = worker_.directory().find(host.label);
+    Route route = worker_.directory().find(host.label, worker_.loop().now(), std::move(seat_),
+                                           worker_.index());
     if (route.kind == Route::Kind::unknown)
         return refuse(Reason::unknown_tunnel);
     if (route.kind == Route::Kind::offline)
         return refuse(Reason::tunnel_offline);
-    if (route.tunnel->worker != worker_.index())
-        return hand_over(route.tunnel->worker, raw);
+    if (route.seat.carrier()->ref.worker != worker_.index())
+        return hand_over(std::move(route.seat), raw);
     tunnel_ = std::move(route.tunnel);
     if (settings.max_request_body_size && head.framing == TN_HTTP1_LENGTH &&
         head.content_length > settings.max_request_body_size)
         return refuse(Reason::body_too_large);
     if (unsigned wait = tunnel_->rate.take(settings.max_requests_per_minute, worker_.loop().now()))
         return refuse(Reason::rate_limited, 0, "", wait);
+    seat_ = std::move(route.seat);
     open_visit();
 }
 
@@ -199,7 +205,7 @@ void Visitor::remember(const tn_http1_head &head)
 {
     std::string_view given = trusted_ ? usable_request_id(head) : std::string_view();
     if (given.empty())
-        request_id_ = worker_.next_request_id();
+        worker_.next_request_id(request_id_);
     else
         request_id_ = given;
     if (!worker_.access_log().wanted())
@@ -212,12 +218,13 @@ void Visitor::remember(const tn_http1_head &head)
 void Visitor::open_visit()
 {
     Exchange::Owner &self = *this;
-    exchange_ =
-        std::make_unique<Exchange>(connection_, timer_, *request_, ahead_, facts_,
-                                   worker_.http_policy().response, worker_.settings(), self);
-    tn_error why = tunnel_->session ? exchange_->open(*tunnel_->session) : TN_ERR_CLOSED;
+    exchange_ = std::make_unique<Exchange>(connection_, timer_, *request_, ahead_, facts_,
+                                           policy_->http.response, policy_->settings, self);
+    Session *session = seat_.carrier()->session;
+    tn_error why = session ? exchange_->open(*session) : TN_ERR_CLOSED;
     if (why != TN_OK) {
         exchange_.reset();
+        seat_ = {};
         bool full = why == TN_ERR_LIMIT || why == TN_ERR_AGAIN || why == TN_ERR_NOMEM;
         return refuse(full ? Reason::too_many_streams : Reason::tunnel_offline);
     }
@@ -251,11 +258,11 @@ void Visitor::send_head(Stream &stream)
     stream.send(out.bytes());
 }
 
-void Visitor::hand_over(unsigned worker, std::span<const uint8_t> raw)
+void Visitor::hand_over(Seat seat, std::span<const uint8_t> raw)
 {
     std::vector<uint8_t> bytes(raw.begin(), raw.end());
     bytes.insert(bytes.end(), ahead_.begin(), ahead_.end());
-    worker_.hand_over(worker, connection_.release(), peer_, std::move(bytes));
+    worker_.hand_over(std::move(seat), connection_.release(), peer_, std::move(bytes));
     enter(State::gone);
     worker_.end_visitor(*this);
 }
@@ -268,6 +275,9 @@ void Visitor::on_exchange_end(Reason reason) noexcept
     Exchange &done = *exchange;
     worker_.loop().retire(std::move(exchange));
     connection_.set_owner(*this);
+    seat_.leave();
+    if (reason != Reason::ok)
+        seat_ = {}; // the next request need not go where this one went wrong
     if (connection_.closed()) {
         log_access(reason, done.status(), done.bytes_in(), done.bytes_out());
         return leave();
@@ -279,7 +289,7 @@ void Visitor::on_exchange_end(Reason reason) noexcept
         return refuse(reason, 0, "", 0, done.bytes_in());
     log_access(reason, done.status(), done.bytes_in(), done.bytes_out());
     if (reason != Reason::ok)
-        return cut();
+        return cut(done.end_is_the_mark());
     if (done.keeps_visitor() && !draining_)
         return next_request();
     if (!done.request_complete() || !ahead_.empty() || connection_.readable())
@@ -303,12 +313,16 @@ void Visitor::on_turn_end() noexcept
         read_head();
 }
 
-// The response ended before its end, which must show: without the last chunk, or short of its
-// length, or, where the end of the connection is the only mark, by a reset.
-void Visitor::cut()
+// The response ended before its end, which must show. What has come of it still goes out: then the
+// last chunk is missing, or bytes of its length. Only where the end of the connection is the one
+// mark there is, a reset has to say it.
+void Visitor::cut(bool end_is_the_mark)
 {
-    connection_.reset();
-    leave();
+    if (end_is_the_mark) {
+        connection_.reset();
+        return leave();
+    }
+    linger();
 }
 
 // ---------------------------------------------------------------- our own answers
@@ -347,8 +361,22 @@ void Visitor::on_sent(size_t) noexcept
         answered();
 }
 
+void Visitor::count(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
+{
+    Counters &counters = worker_.counters();
+    const Micros now = worker_.loop().now();
+    counters.responses[status / 100 % counters.responses.size()].add();
+    counters.bytes_in.add(bytes_in);
+    counters.bytes_out.add(bytes_out);
+    if (status != 101)
+        counters.durations.add(now - started_at_);
+    if (tunnel_)
+        tunnel_->traffic.add(reason == Reason::ok, bytes_in, bytes_out, now);
+}
+
 void Visitor::log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
 {
+    count(reason, status, bytes_in, bytes_out);
     if (!worker_.access_log().wanted())
         return;
     AccessEntry entry;

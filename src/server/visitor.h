@@ -10,6 +10,7 @@
 
 #include "net/address.h"
 #include "net/loop.h"
+#include "server/carrier.h"
 #include "server/exchange.h"
 
 #include <optional>
@@ -18,12 +19,15 @@
 namespace tunnel {
 
 class Worker;
+struct Policy;
 struct Tunnel;
 
 class Visitor final : private Connection::Owner, private Exchange::Owner, private Loop::Task {
 public:
-    // `ahead`: bytes of it that another worker has read.
-    Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
+    // `ahead`: bytes of it that another worker has read; `seat`: the one that it took for the
+    // request in them.
+    Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
+            Seat seat);
     ~Visitor();
 
     void drain(); // leaves now if it is idle, else after the exchange in progress
@@ -56,12 +60,13 @@ private:
     void forget_request();
     void open_visit();
     void send_head(Stream &stream);
-    void hand_over(unsigned worker, std::span<const uint8_t> raw);
+    void hand_over(Seat seat, std::span<const uint8_t> raw);
     void next_request();
-    void cut();
+    void cut(bool end_is_the_mark);
     void refuse(Reason reason, uint16_t status = 0, const char *why = "", unsigned retry_after = 0,
                 uint64_t bytes_in = 0);
     void answered();
+    void count(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out);
     void log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out);
     void linger();
     void discard();
@@ -76,9 +81,11 @@ private:
     std::string peer_text_; // with the port
     bool trusted_;          // a proxy whose forwarding fields are believed
     Timer timer_;
+    std::shared_ptr<const Policy> policy_; // of the request in progress
     std::optional<Message> request_;
     std::vector<uint8_t> ahead_; // read and not yet used
     RequestFacts facts_;
+    Seat seat_; // of the visit, then a memory of where it was
     std::unique_ptr<Exchange> exchange_;
 
     // of the request in progress, for the log

@@ -12,6 +12,14 @@ namespace tunnel {
 
 namespace {
 
+// The same object under a count of our own: workers that share a count share its cache line, and
+// every request would pull at it.
+std::shared_ptr<const Policy> own_count(std::shared_ptr<const Policy> policy)
+{
+    const Policy *object = policy.get();
+    return {object, [policy = std::move(policy)](const Policy *) {}};
+}
+
 tn_mux_pool *make_pool(const ServerSettings &settings, size_t workers)
 {
     tn_mux_pool_config config;
@@ -29,7 +37,7 @@ tn_mux_pool *make_pool(const ServerSettings &settings, size_t workers)
 } // namespace
 
 Worker::Worker(Shared &shared, std::shared_ptr<const Policy> policy, unsigned index)
-    : shared_(shared), policy_(std::move(policy)), index_(index),
+    : shared_(shared), policy_(own_count(std::move(policy))), index_(index),
       pool_(make_pool(policy_->settings, policy_->worker_count)),
       request_id_prefix_("req_" + random_hex(4))
 {}
@@ -41,26 +49,54 @@ Worker::~Worker()
 }
 
 // Unique among all workers and restarts, for the price of a counter.
-std::string Worker::next_request_id()
+void Worker::next_request_id(std::string &id)
 {
     static constexpr char digits[] = "0123456789abcdef";
     char number[8];
     for (unsigned i = 0; i < sizeof number; i++)
         number[i] = digits[last_request_ >> (28 - 4 * i) & 15];
     last_request_++;
-    return request_id_prefix_ + std::string(number, sizeof number);
+    id.assign(request_id_prefix_).append(number, sizeof number);
+}
+
+void Worker::set_policy(std::shared_ptr<const Policy> policy)
+{
+    policy_ = own_count(std::move(policy));
+    review_sessions();
+}
+
+void Worker::review_sessions()
+{
+    each_session([](Session &session) { session.review(); });
+}
+
+void Worker::each_session(const std::function<void(Session &)> &act)
+{
+    std::vector<uint64_t> ids; // some leave meanwhile
+    for (const auto &[id, session] : sessions_)
+        ids.push_back(id);
+    for (uint64_t id : ids)
+        if (Session *session = find_session(id))
+            act(*session);
 }
 
 // ---------------------------------------------------------------- visitors
+
+void Worker::open_gate(Descriptor listening)
+{
+    gate_ = std::make_unique<Gate>(*this, shared_, std::move(listening));
+}
 
 uint64_t Worker::visitor_source(const Address &peer) const
 {
     return policy_->http.trusted.contains(peer) ? Occupancy::uncounted : source_key(peer);
 }
 
-void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead)
+void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
+                           Seat seat)
 {
-    auto visitor = std::make_unique<Visitor>(*this, std::move(socket), peer, std::move(ahead));
+    auto visitor = std::make_unique<Visitor>(*this, std::move(socket), peer, std::move(ahead),
+                                             std::move(seat));
     Visitor *key = visitor.get();
     visitors_.emplace(key, Guest{std::move(visitor), visitor_source(peer)});
     counters_.visitors.add();
@@ -68,19 +104,22 @@ void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<u
         key->drain();
 }
 
-void Worker::hand_over(unsigned worker, Descriptor socket, const Address &peer,
+void Worker::hand_over(Seat seat, Descriptor socket, const Address &peer,
                        std::vector<uint8_t> ahead)
 {
     struct Parcel {
         Descriptor socket;
         Address peer;
         std::vector<uint8_t> ahead;
+        Seat seat;
     };
     shared_.visitors.enter(visitor_source(peer), 0, 0); // ours is still counted until it ends
-    auto parcel = std::make_shared<Parcel>(Parcel{std::move(socket), peer, std::move(ahead)});
-    Worker &there = sibling(worker);
+    Worker &there = sibling(seat.carrier()->ref.worker);
+    auto parcel = std::make_shared<Parcel>(
+        Parcel{std::move(socket), peer, std::move(ahead), std::move(seat)});
     there.loop().post([&there, parcel] {
-        there.adopt_visitor(std::move(parcel->socket), parcel->peer, std::move(parcel->ahead));
+        there.adopt_visitor(std::move(parcel->socket), parcel->peer, std::move(parcel->ahead),
+                            std::move(parcel->seat));
     });
 }
 
@@ -115,7 +154,7 @@ void Worker::end_session(Session &session)
         return;
     loop_.retire(std::move(found->second));
     sessions_.erase(found);
-    load_--;
+    clients_.leave(source_key(session.peer()));
     check_drained();
 }
 
@@ -129,6 +168,7 @@ Session *Worker::find_session(uint64_t id)
 
 void Worker::drain(Micros grace, std::function<void()> done)
 {
+    gate_.reset();
     draining_ = true;
     drain_grace_ = grace;
     drained_ = std::move(done);
@@ -170,7 +210,7 @@ Worker::Gauges Worker::gauges() const
     Gauges gauges;
     for (const auto &[id, session] : sessions_) {
         tn_mux_stats stats = session->link().stats();
-        gauges.streams += stats.streams_in + stats.streams_out;
+        gauges.streams += stats.streams_out; // visits: what we opened
         gauges.buffered_bytes += stats.buffered + stats.pending;
         gauges.buffered_bytes += session->link().connection().queued();
     }

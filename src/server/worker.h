@@ -13,9 +13,9 @@
 #include "server/limits.h"
 #include "server/lobby.h"
 #include "server/policy.h"
+#include "server/gate.h"
 #include "server/visitor.h"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +45,12 @@ public:
     Loop &loop() { return loop_; }
     unsigned index() const { return index_; }
     const Policy &policy() const { return *policy_; }
+    // Keeps it beyond the next set_policy(), for whoever refers to it.
+    const std::shared_ptr<const Policy> &shared_policy() const { return policy_; }
+    // In force from now on; sessions whose token ended or allows less are told so.
+    void set_policy(std::shared_ptr<const Policy> policy);
+    void review_sessions();
+    void each_session(const std::function<void(Session &)> &act); // who may end by it
     const ServerSettings &settings() const { return policy_->settings; }
     const HttpPolicy &http_policy() const { return policy_->http; }
     Directory &directory() { return shared_.directory; }
@@ -53,13 +59,16 @@ public:
     const AccessLog &access_log() const { return access_log_; }
     tn_mux_pool *mux_pool() { return pool_.get(); }
     Worker &sibling(unsigned index) { return *shared_.workers[index]; }
-    std::string next_request_id();
+    void next_request_id(std::string &id); // written over `id`, whose memory is used again
+
+    // Visitors come in here; the port before is closed.
+    void open_gate(Descriptor listening);
 
     // Visitors. Whoever lets one in here has counted it in Shared::visitors.
-    void adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
-    // Sends one of ours to another worker, with what has been read of it.
-    void hand_over(unsigned worker, Descriptor socket, const Address &peer,
-                   std::vector<uint8_t> ahead);
+    void adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead = {},
+                       Seat seat = {});
+    // Sends one of ours to the worker of a seat, with what has been read of it.
+    void hand_over(Seat seat, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
     void end_visitor(Visitor &visitor);
     uint64_t visitor_source(const Address &peer) const; // how it is counted
 
@@ -67,9 +76,9 @@ public:
     void adopt_session(Descriptor socket, const Address &peer, Lobby::Place place);
     void end_session(Session &session);
     Session *find_session(uint64_t id);
-    // Connections handed to this worker and not yet ended, for whoever distributes them. Any
-    // thread.
-    std::atomic<unsigned> &load() { return load_; }
+    // Connections of clients handed to this worker and not yet ended, by source_key(): entered by
+    // whoever distributes them. Any thread.
+    Occupancy &clients() { return clients_; }
 
     // No new work; `done` is called once, here, when nothing is left.
     void drain(Micros grace, std::function<void()> done);
@@ -102,7 +111,8 @@ private:
     AccessLog access_log_;
     std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
     std::unordered_map<Visitor *, Guest> visitors_;
-    std::atomic<unsigned> load_ = 0;
+    std::unique_ptr<Gate> gate_;
+    Occupancy clients_;
     std::string request_id_prefix_;
     uint64_t last_request_ = 0;
     std::function<void()> drained_;

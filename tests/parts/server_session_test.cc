@@ -36,6 +36,7 @@ ServerSettings make_settings()
     settings.max_control_streams = 8;
     settings.max_connections_per_user = 5;
     settings.max_tunnels_per_connection = 10;
+    settings.max_links_per_session = 3;
     settings.max_streams_per_connection = 16;
     settings.max_handshakes = 200;
     return settings;
@@ -69,15 +70,16 @@ struct House {
     void until_empty()
     {
         Micros end = monotonic_now() + 10 * second;
-        while (first.load() + other.load() != 0) {
+        while (first.clients().size() + other.clients().size() != 0) {
             turn();
             CHECK(monotonic_now() < end);
         }
     }
-    uint64_t sessions()
+    unsigned worker_of(const char *name)
     {
-        return first.counters().sessions.get() + other.counters().sessions.get();
+        return shared.directory.find(name).seat.carrier()->ref.worker;
     }
+    uint64_t links() { return first.counters().links.get() + other.counters().links.get(); }
 };
 
 tn_mux_pool *make_pool()
@@ -149,7 +151,7 @@ struct Client final : Link::Owner {
         Address peer = *Address::parse("192.0.2.1:5000");
         auto place = house.shared.lobby.enter(peer, *house.policy, monotonic_now());
         CHECK(place.has_value());
-        worker.load()++;
+        worker.clients().enter(source_key(peer), 0, 0);
         worker.adopt_session(Descriptor(ends[1]), peer, std::move(*place));
         until([this] { return open; });
     }
@@ -214,6 +216,26 @@ constexpr const char *app_laptop =
 constexpr const char *app_control = ",\"capabilities\":[\"control\",\"udp\"],\"tunnels\":[{"
                                     "\"subdomain\":\"app\",\"local_port\":3000}]";
 
+constexpr const char *app_carriers =
+    ",\"client_id\":\"laptop\",\"capabilities\":[\"control\",\"carriers\"],\"tunnels\":[{"
+    "\"subdomain\":\"app\",\"local_port\":3000}]";
+
+// The session that the answer to a login names.
+std::string session_of(const Talk &login)
+{
+    const std::string &json = login.messages.at(0);
+    size_t start = json.find("sess_");
+    CHECK(start != std::string::npos);
+    return json.substr(start, json.find('"', start) - start);
+}
+
+std::string joining(const std::string &session, const char *more = "")
+{
+    return hello("alice-token", ",\"client_id\":\"laptop\",\"capabilities\":[\"control\","
+                                "\"carriers\"],\"session_id\":\"") +
+           session + "\"" + more;
+}
+
 } // namespace
 
 TEST(a_plain_client_logs_in_and_closes_stream_1)
@@ -229,7 +251,7 @@ TEST(a_plain_client_logs_in_and_closes_stream_1)
     login.stream->finish();
     client.until([&] { return login.stream->ended(); });
     CHECK(!client.closed);
-    CHECK_EQUAL(house.sessions(), 1u);
+    CHECK_EQUAL(house.links(), 1u);
     CHECK_EQUAL(house.shared.lobby.size(), 0u);
 }
 
@@ -301,7 +323,7 @@ TEST(a_wrong_token_a_wrong_version_and_a_wrong_message_are_refused_and_closed)
         CHECK(login.says(0, each.code));
         house.until_empty();
     }
-    CHECK_EQUAL(house.sessions(), 0u);
+    CHECK_EQUAL(house.links(), 0u);
     house.until_empty();
     CHECK_EQUAL(house.shared.lobby.size(), 0u);
 }
@@ -378,8 +400,8 @@ TEST(the_same_client_on_another_worker_replaces_the_old_session)
     old.until([&] { return old.closed; });
     CHECK_EQUAL(old.visits.size(), 1u); // a stream of its own, for a plain client
     CHECK(old.visits[0]->says(0, "REPLACED"));
-    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 1u);
-    CHECK_EQUAL(house.sessions(), 1u);
+    CHECK_EQUAL(house.worker_of("app"), 1u);
+    CHECK_EQUAL(house.links(), 1u);
 }
 
 TEST(a_silent_client_of_the_same_token_loses_its_name_in_time)
@@ -392,9 +414,9 @@ TEST(a_silent_client_of_the_same_token_loses_its_name_in_time)
     Micros asked = monotonic_now();
     CHECK(next.log_in(hello("alice-token", app)).says(0, "\"active\""));
     CHECK(monotonic_now() - asked >= 300 * millisecond);
-    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 1u);
-    next.until([&] { return house.first.load() == 0; });
-    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 1u);
+    CHECK_EQUAL(house.worker_of("app"), 1u);
+    next.until([&] { return house.first.clients().size() == 0; });
+    CHECK_EQUAL(house.worker_of("app"), 1u);
 }
 
 TEST(a_living_client_of_the_same_token_keeps_its_name)
@@ -410,8 +432,8 @@ TEST(a_living_client_of_the_same_token_keeps_its_name)
         return !login.messages.empty();
     });
     CHECK(login.says(0, "SUBDOMAIN_TAKEN"));
-    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 0u);
-    CHECK_EQUAL(house.sessions(), 1u);
+    CHECK_EQUAL(house.worker_of("app"), 0u);
+    CHECK_EQUAL(house.links(), 1u);
 }
 
 TEST(messages_behind_one_that_waits_for_a_rival_wait_too)
@@ -448,9 +470,9 @@ TEST(a_client_that_leaves_while_its_login_waits_is_forgotten)
     }
     for (int i = 0; i < 300; i++)
         house.turn();
-    CHECK_EQUAL(house.other.load().load(), 0u);
-    CHECK_EQUAL(house.sessions(), 1u);
-    CHECK_EQUAL(house.shared.directory.find("app").tunnel->worker, 0u);
+    CHECK_EQUAL(house.other.clients().size(), 0u);
+    CHECK_EQUAL(house.links(), 1u);
+    CHECK_EQUAL(house.worker_of("app"), 0u);
 }
 
 TEST(visitors_get_streams_up_to_the_limit)
@@ -458,7 +480,7 @@ TEST(visitors_get_streams_up_to_the_limit)
     House house;
     Client client(house, house.first);
     client.log_in(hello("alice-token", app));
-    Session *session = house.shared.directory.find("app").tunnel->session;
+    Session *session = house.shared.directory.find("app").seat.carrier()->session;
     std::vector<std::unique_ptr<Talk>> visits;
     tn_error why = TN_OK;
     for (int i = 0; i < 16; i++) {
@@ -471,7 +493,7 @@ TEST(visitors_get_streams_up_to_the_limit)
     CHECK_EQUAL(int(why), int(TN_ERR_LIMIT));
     visits[0]->send_raw("hello");
     client.until([&] { return client.visits.size() == 16; });
-    CHECK_EQUAL(house.first.gauges().streams, 16u + 1); // and the login's, half closed
+    CHECK_EQUAL(house.first.gauges().streams, 16u);
 }
 
 TEST(a_client_opens_at_most_eight_streams)
@@ -496,7 +518,7 @@ TEST(a_lost_client_leaves_nothing_behind)
     }
     for (int i = 0; i < 20; i++)
         house.turn();
-    CHECK_EQUAL(house.sessions(), 0u);
+    CHECK_EQUAL(house.links(), 0u);
     house.until_empty();
     CHECK(house.shared.directory.find("app").kind == Route::Kind::offline);
     CHECK_EQUAL(house.shared.directory.session_count(), 0u);
@@ -513,7 +535,7 @@ TEST(draining_tells_clients_and_then_ends_their_sessions)
     CHECK(control.says(1, "\"shutdown\""));
     CHECK(control.says(1, "\"grace_period_ms\":2000"));
     client.until([&] { return client.closed; });
-    CHECK_EQUAL(house.sessions(), 0u);
+    CHECK_EQUAL(house.links(), 0u);
 }
 
 TEST(a_client_that_says_goodbye_frees_its_names_at_once)
@@ -538,4 +560,154 @@ TEST(answers_that_nobody_reads_end_the_session)
         control.send(dance);
     client.until([&] { return client.closed; });
     house.until_empty();
+}
+
+// ---------------------------------------------------------------- sessions of several links
+
+TEST(a_link_on_another_worker_joins_the_session_instead_of_replacing_it)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other);
+    Talk &login = first.log_in(hello("alice-token", app_carriers));
+    CHECK(login.says(0, "\"capabilities\":[\"control\",\"carriers\"]"));
+    std::string session = session_of(login);
+    Talk &joined = second.log_in(joining(session));
+    CHECK(joined.says(0, "\"success\":true"));
+    CHECK_EQUAL(session_of(joined), session);
+    CHECK_EQUAL(house.links(), 2u);
+    CHECK_EQUAL(house.shared.directory.session_count(), 1u);
+    CHECK_EQUAL(house.shared.lobby.size(), 0u);
+    CHECK(!first.closed);
+}
+
+TEST(the_names_outlive_any_link_but_the_last)
+{
+    House house;
+    auto first = std::make_unique<Client>(house, house.first);
+    auto second = std::make_unique<Client>(house, house.other);
+    std::string session = session_of(first->log_in(hello("alice-token", app_carriers)));
+    second->log_in(joining(session));
+    first.reset();
+    second->until([&] { return house.first.clients().size() == 0; });
+    CHECK_EQUAL(house.worker_of("app"), 1u);
+    Client third(house, house.first);
+    CHECK(third.log_in(joining(session)).says(0, "\"success\":true"));
+    CHECK_EQUAL(house.links(), 2u);
+    second.reset();
+    third.until([&] { return house.other.clients().size() == 0; });
+    CHECK_EQUAL(house.worker_of("app"), 0u);
+    third.link->close("bye");
+    third.until([&] { return third.closed; });
+    house.until_empty();
+    CHECK(house.shared.directory.find("app").kind == Route::Kind::offline);
+}
+
+TEST(who_joins_a_session_that_is_gone_is_told_so)
+{
+    House house;
+    std::string session;
+    {
+        Client first(house, house.first);
+        session = session_of(first.log_in(hello("alice-token", app_carriers)));
+    }
+    house.until_empty();
+    for (const std::string &gone : {session, std::string("sess_0123456789abcdef")}) {
+        Client late(house, house.other);
+        Talk &answer = late.log_in(joining(gone));
+        CHECK(answer.says(0, "\"success\":false") && answer.says(0, "SESSION_GONE"));
+        late.until([&] { return late.closed; });
+    }
+}
+
+TEST(a_link_beyond_the_limit_is_refused_and_the_session_goes_on)
+{
+    House house;
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 4; i++)
+        clients.push_back(std::make_unique<Client>(house, i % 2 ? house.other : house.first));
+    std::string session = session_of(clients[0]->log_in(hello("alice-token", app_carriers)));
+    clients[1]->log_in(joining(session));
+    clients[2]->log_in(joining(session));
+    CHECK(clients[3]->log_in(joining(session)).says(0, "CONNECTION_LIMIT"));
+    clients[3]->until([&] { return clients[3]->closed; });
+    CHECK_EQUAL(house.links(), 3u);
+}
+
+TEST(a_link_that_joins_brings_no_tunnels)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other);
+    std::string session = session_of(first.log_in(hello("alice-token", app_carriers)));
+    Talk &answer = second.log_in(joining(session, ",\"tunnels\":[{\"local_port\":1}]"));
+    CHECK(answer.says(0, "PROTOCOL_ERROR"));
+}
+
+TEST(without_the_capability_a_session_id_means_nothing)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other);
+    std::string session = session_of(first.log_in(hello("alice-token", app_carriers)));
+    std::string other = std::string(",\"session_id\":\"") + session + "\"";
+    Talk &answer = second.log_in(hello("alice-token", (app_laptop + other).c_str()));
+    CHECK(answer.says(0, "\"success\":true"));
+    CHECK(session_of(answer) != session);
+    first.until([&] { return first.closed; });
+}
+
+TEST(carriers_is_not_accepted_without_a_client_id_or_where_one_link_is_the_limit)
+{
+    ServerSettings settings = make_settings();
+    settings.max_links_per_session = 1;
+    House house, narrow(settings);
+    Client nameless(house, house.first), first(narrow, narrow.first);
+    Talk &one = nameless.log_in(hello("alice-token", ",\"capabilities\":[\"carriers\"]"));
+    CHECK(one.says(0, "\"success\":true") && !one.says(0, "carriers"));
+    Talk &two = first.log_in(hello("alice-token", app_carriers));
+    CHECK(two.says(0, "\"success\":true") && !two.says(0, "carriers"));
+}
+
+TEST(a_new_login_ends_every_link_of_the_old_session)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other), next(house, house.other);
+    Talk &control = first.log_in(hello("alice-token", app_carriers));
+    Talk &joined = second.log_in(joining(session_of(control)));
+    next.log_in(hello("alice-token", app_carriers));
+    next.until([&] {
+        turn(first.loop);
+        turn(second.loop);
+        return first.closed && second.closed;
+    });
+    CHECK(control.says(1, "REPLACED"));
+    CHECK(joined.says(1, "REPLACED"));
+    CHECK_EQUAL(house.worker_of("app"), 1u);
+    CHECK_EQUAL(house.links(), 1u);
+}
+
+TEST(a_goodbye_on_one_link_moves_its_visits_to_the_others)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other);
+    Talk &control = first.log_in(hello("alice-token", app_carriers));
+    second.log_in(joining(session_of(control)));
+    control.send("{\"type\":\"shutdown\",\"payload\":{\"grace_period_ms\":100}}");
+    first.until([&] { return first.closed; });
+    for (int i = 0; i < 4; i++)
+        CHECK_EQUAL(house.worker_of("app"), 1u);
+}
+
+TEST(draining_tells_every_link)
+{
+    House house;
+    Client first(house, house.first), second(house, house.other);
+    Talk &control = first.log_in(hello("alice-token", app_carriers));
+    Talk &joined = second.log_in(joining(session_of(control)));
+    int done = 0;
+    for (Worker *worker : {&house.first, &house.other})
+        worker->drain(2 * tunnel::second, [&] { done++; });
+    first.until([&] {
+        turn(second.loop);
+        return done == 2;
+    });
+    CHECK(control.says(1, "\"shutdown\"") && joined.says(1, "\"shutdown\""));
 }
