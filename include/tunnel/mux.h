@@ -384,6 +384,7 @@ typedef struct tn_mux_stats {
     uint64_t blocked_on_credit; /* streams with bytes to send and no credit */
     uint64_t rate_in;           /* bytes/s received, the best of late */
     uint64_t bdp;               /* that times rtt_min */
+    uint64_t rate_out;          /* bytes/s gathered while more was waiting; 0: never for 0.1 s */
     uint64_t windows_grown, windows_shrunk;
 } tn_mux_stats;
 TN_API void tn_mux_get_stats(const tn_mux *s, tn_mux_stats *out);

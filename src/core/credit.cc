@@ -108,6 +108,16 @@ bool credit_grow(tn_mux &mux, Stream &stream, uint64_t window)
     return true;
 }
 
+void credit_trim(tn_mux &mux, Stream &stream, uint64_t window)
+{
+    window = std::max<uint64_t>(window, TN_INITIAL_WINDOW);
+    window = (window + window_unit - 1) / window_unit * window_unit;
+    if (window >= window_of(stream))
+        return;
+    resize(mux, stream, window);
+    mux.stats.windows_shrunk++;
+}
+
 void credit_shrink(tn_mux &mux, Stream &stream)
 {
     uint64_t half = window_of(stream) / 2;

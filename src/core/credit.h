@@ -37,6 +37,8 @@ void credit_read(tn_mux &mux, Stream &stream, uint32_t size);    // because the 
 void credit_announced(tn_mux &mux, Stream &stream, uint32_t size);
 // Opens the window to `window` bytes, or as far as limits and budgets allow; false: not at all.
 bool credit_grow(tn_mux &mux, Stream &stream, uint64_t window);
+// The link cannot use so much: `window` bytes will do, but it keeps what streams usually have.
+void credit_trim(tn_mux &mux, Stream &stream, uint64_t window);
 // Nothing was granted for a while. Credit cannot be recalled, but half of it is not renewed.
 void credit_shrink(tn_mux &mux, Stream &stream);
 // Looks after a window that has grown, if no other timer runs.

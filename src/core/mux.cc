@@ -315,4 +315,8 @@ void tn_mux_resume(tn_mux *mux, uint64_t now_us)
     mux_set_now(*mux, now_us);
 }
 
-void tn_mux_get_stats(const tn_mux *mux, tn_mux_stats *out) { *out = mux->stats; }
+void tn_mux_get_stats(const tn_mux *mux, tn_mux_stats *out)
+{
+    *out = mux->stats;
+    out->rate_out = mux->schedule.rate;
+}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
 //
 // A window that limits its stream is used up once in each round trip; so "two thirds of it came
-// in the least round-trip time" tells that it does, and "less" that the link does. Growing to
-// twice of what came ends below three bandwidth-delay products, whatever is measured.
+// in the least round-trip time" tells that it does, and "less" that the link does. It doubles
+// until the link is full and ends at one and a half bandwidth-delay products: the quarter of a
+// window that is not granted yet is missing from it, and what goes beyond that is a queue.
 
 #include "core/tuning.h"
 
@@ -41,20 +42,32 @@ uint32_t learned(const tn_mux &mux)
 void learn(tn_mux &mux, const Stream &stream)
 {
     uint32_t window = stream.window * window_unit;
-    if (window <= TN_INITIAL_WINDOW || window < learned(mux))
+    if (window <= TN_INITIAL_WINDOW)
         return;
     mux.tuning.learned = window;
     mux.tuning.learned_us = mux.clock.now_us;
 }
 
-// `need`: bytes of the stream in the least round-trip time. Returns whether its window grew.
-bool tune(tn_mux &mux, Stream &stream, uint64_t need)
+// What a probe has found out about a stream.
+struct Finding {
+    uint64_t bytes; // that it consumed
+    uint64_t need;  // the same in the least round-trip time
+    uint64_t most;  // at the best rate of late
+    bool queued;    // the answer had to wait: the link is full
+};
+
+// Returns whether the window of the stream grew.
+bool tune(tn_mux &mux, Stream &stream, const Finding &found)
 {
     uint64_t window = uint64_t{stream.window} * window_unit;
+    bool limits = found.need * 3 >= window * 2;
+    bool too_large = found.queued && found.bytes * 3 >= window * 2;
     bool grew = false;
-    if (need * 3 >= window * 2)
-        grew = credit_grow(mux, stream, 2 * std::min(need, window));
-    if (need * 3 >= window) // half of it would not have done
+    if (limits)
+        grew = credit_grow(mux, stream, std::min(found.need, window) * (found.queued ? 3 : 4) / 2);
+    else if (too_large)
+        credit_trim(mux, stream, found.most * 3 / 2);
+    if (found.need * 3 >= window) // half of it would not have done
         learn(mux, stream);
     return grew;
 }
@@ -115,12 +128,18 @@ void tuning_pong(tn_mux &mux, uint64_t rtt_us)
     Tuning &tuning = mux.tuning;
     uint64_t rtt = std::max<uint64_t>(rtt_us, 1);
     note_rate(mux, rtt);
+    uint64_t least = mux.stats.rtt_min_us;
+    uint64_t received = std::max<uint64_t>(mux.stats.payload_in - tuning.in_at_ping, 1);
     bool grew = false;
     for (Reader &reader : tuning.readers) {
         if (reader.bytes == 0)
             continue;
-        uint64_t need = uint64_t{reader.bytes} * mux.stats.rtt_min_us / rtt;
-        grew |= tune(mux, stream_at(mux.pool->streams, reader.slot), need);
+        uint64_t bytes = reader.bytes;
+        Finding found = {.bytes = bytes,
+                         .need = bytes * least / rtt,
+                         .most = mux.stats.bdp * bytes / received,
+                         .queued = rtt * 4 > least * 5};
+        grew |= tune(mux, stream_at(mux.pool->streams, reader.slot), found);
     }
     if (grew)
         tuning.hurry = hurried_probes;

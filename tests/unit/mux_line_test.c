@@ -301,7 +301,7 @@ static void one_download(struct line line, uint32_t max_window, uint32_t credit)
     uint64_t before = reader->received;
     run(2 * second_us);
     uint64_t rate = (reader->received - before) / 2;
-    uint64_t most = 3 * bdp() > TN_INITIAL_WINDOW ? 3 * bdp() : TN_INITIAL_WINDOW;
+    uint64_t most = 2 * bdp() > TN_INITIAL_WINDOW ? 2 * bdp() : TN_INITIAL_WINDOW;
     print_message("  %3u %% of %u kB/s, window %u KiB, %u %% of the BDP\n",
                   (unsigned)(rate * 100 / line.rate), (unsigned)(line.rate / 1000),
                   window_of(&w.client, reader) / kib,
@@ -418,8 +418,13 @@ static void new_streams_begin_with_what_was_learned(void **state)
     uint32_t learned = window_of(&w.client, &w.client.apps[0]);
     assert_true(learned >= bdp());
     open_app(&w.server, bulk);
-    run(second_us);
+    run(80000);
     assert_int_equal(window_of(&w.client, &w.client.apps[1]), learned);
+    /* Then the two share what one had. */
+    run(3 * second_us);
+    uint64_t both = window_of(&w.client, &w.client.apps[0]);
+    both += window_of(&w.client, &w.client.apps[1]);
+    assert_in_range(both, bdp() * 5 / 4, bdp() * 2);
     /* Two hours later the path may be another one. */
     first->kind = sink;
     w.server.apps[1].kind = sink;
