@@ -76,7 +76,7 @@ BENCH := $(call program,tests/bench/*_bench.cc)
 BENCH_TOOLS := $(filter-out $(BENCH),$(call program,tests/bench/*.cc))
 # A part test is linked with the room that it includes: both rooms have a session, say.
 room = $(patsubst %,$(B)/%,$(basename $(if $(wildcard $(2)),$(shell grep -l '^\#include "$(1)/' $(sort $(wildcard $(2)))))))
-SERVER_USERS := $(call room,server,tests/parts/*_test.cc tests/bench/*.cc)
+SERVER_USERS := $(call room,server,tests/parts/*_test.cc tests/bench/*.cc tests/fuzz/*.cc)
 CLIENT_USERS := $(call room,client,tests/parts/*_test.cc tests/bench/*.cc)
 
 CORE_static = $(B)/$(LIB).a
@@ -103,20 +103,23 @@ $(B)/%.c.o: %.c config.mk
 	@mkdir -p $(@D)
 	$(q)$(CC) $(CPP_ALL) $(CMOCKA_CFLAGS) $(C_ALL) -fPIE -c -o $@ $<
 
+# The members of a layer, written anew when they are others: without a file nothing is newer than before.
+$(B)/%.members: FORCE
+	@mkdir -p $(@D); echo '$($*)' | cmp -s - $@ || echo '$($*)' > $@
 define archive
 	$(call say,AR,$@)
-	$(q)rm -f $@ && $(AR) rcsD $@ $^
+	$(q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 endef
-$(B)/$(LIB).a: $(CORE)
+$(B)/$(LIB).a: $(CORE) $(B)/CORE.members
 	$(archive)
-$(B)/libshared.a: $(SHARED)
+$(B)/libshared.a: $(SHARED) $(B)/SHARED.members
 	$(archive)
-$(B)/libserver.a: $(SERVER)
+$(B)/libserver.a: $(SERVER) $(B)/SERVER.members
 	$(archive)
-$(B)/libclient.a: $(CLIENT)
+$(B)/libclient.a: $(CLIENT) $(B)/CLIENT.members
 	$(archive)
 # Linked by the C compiler: the core needs no C++ library, and an export that is not tn_* is an error.
-$(B)/$(LIB).so.$(VERSION): $(CORE) src/core/$(LIB).map
+$(B)/$(LIB).so.$(VERSION): $(CORE) $(B)/CORE.members src/core/$(LIB).map
 	$(call say,LD,$@)
 	$(q)$(CC) -shared -Wl,-soname,$(LIB).so.$(SOVER) -Wl,--version-script=src/core/$(LIB).map \
 		$(if $(SAN),,-Wl$(comma)-z$(comma)defs) $(CFLAGS) $(LINK) -o $@ $(CORE) $(JANSSON_LIBS)
@@ -126,11 +129,11 @@ $(B)/$(LIB).so: $(B)/$(LIB).so.$(VERSION)
 define link
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -o $@ $^ $(LIBS)
+	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -o $@ $(filter-out %.members,$^) $(LIBS)
 endef
-$(B)/tunneld: $(SERVER_MAIN) $(SERVER) $(SHARED) $(CORE_LIB)
+$(B)/tunneld: $(SERVER_MAIN) $(SERVER) $(SHARED) $(CORE_LIB) $(B)/SERVER.members $(B)/SHARED.members
 	$(link)
-$(B)/tunnel: $(CLIENT_MAIN) $(CLIENT) $(SHARED) $(CORE_LIB)
+$(B)/tunnel: $(CLIENT_MAIN) $(CLIENT) $(SHARED) $(CORE_LIB) $(B)/CLIENT.members $(B)/SHARED.members
 	$(link)
 $(B)/tunnelctl: $(CTL) $(B)/libserver.a $(B)/libshared.a $(CORE_LIB)
 	$(link)
@@ -140,19 +143,21 @@ $(B)/weather: $(WEATHER)
 	$(link)
 $(B)/tests/unit/%: $(B)/tests/unit/%.c.o $(UNIT_HELP) $(B)/$(LIB).a
 	$(call say,LD,$@)
-	$(q)$(CC) $(CFLAGS) $(LINK_PROGRAM) -o $@ $^ $(CMOCKA_LIBS) $(JANSSON_LIBS)
-$(SERVER_USERS): $(B)/libserver.a
+	$(q)$(CC) $(CFLAGS) $(LINK_PROGRAM) $(WRAP) -o $@ $^ $(CMOCKA_LIBS) $(JANSSON_LIBS)
+# Its allocator is one that fails.
+$(B)/tests/unit/nomem_test: private WRAP = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free)
+$(SERVER_USERS) $(patsubst %,%.libfuzzer,$(filter $(FUZZ),$(SERVER_USERS))): $(B)/libserver.a
 $(CLIENT_USERS): $(B)/libclient.a
 $(B)/tests/parts/%: $(B)/tests/parts/%.cc.o $(PARTS_HELP) $(B)/libshared.a $(B)/$(LIB).a
 	$(link_test)
 $(B)/tests/bench/%: $(B)/tests/bench/%.cc.o $(B)/libshared.a $(B)/$(LIB).a
 	$(link_test)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.cc.o $(REPLAY) $(B)/libshared.a $(B)/$(LIB).a
-	$(link)
+	$(link_test)
 # Whatever the order of the prerequisites: objects, then the rooms, then what they stand on.
 define link_test
 	$(call say,LD,$@)
-	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -o $@ $(filter %.o,$^) $(filter %libserver.a %libclient.a,$^) \
+	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) $(LINK_TEST) -o $@ $(filter %.o,$^) $(filter %libserver.a %libclient.a,$^) \
 		$(B)/libshared.a $(B)/$(LIB).a $(LIBS)
 endef
 
@@ -207,8 +212,8 @@ fuzz-run: $(FUZZ:=.libfuzzer)
 	$(q)for f in $(notdir $(FUZZ)); do c=tests/fuzz/corpus/$${f%_fuzz}; mkdir -p $$c $(B)/found/$$f; \
 		$(B)/tests/fuzz/$$f.libfuzzer -max_total_time=$(TIME) -artifact_prefix=$(B)/found/ $(B)/found/$$f $$c || exit 1; done
 $(B)/tests/fuzz/%.libfuzzer: $(B)/tests/fuzz/%.cc.o $(B)/libshared.a $(B)/$(LIB).a
-	$(call say,LD,$@)
-	$(q)$(CXX) $(CXXFLAGS) $(LINK_PROGRAM) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(link_test)
+$(B)/tests/fuzz/%.libfuzzer: private LINK_TEST = -fsanitize=fuzzer
 
 # Installation.
 DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir) \
@@ -299,5 +304,5 @@ config.mk: configure config.mk.in include/config.h.in
 		else ./configure -q $(CONFIGURE_ARGS); fi && touch $@; fi'
 
 .PHONY: all tests check check-all check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
-	check-asan check-ubsan check-tsan bench bench-core bench-compare bench-workers bench-link fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help
+	check-asan check-ubsan check-tsan bench bench-core bench-compare bench-workers bench-link fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help FORCE
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*/*.d)
