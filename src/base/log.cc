@@ -94,6 +94,8 @@ struct Log {
     size_t waiting = 0;                             // rates with suppressed lines
     uint64_t dropped = 0;                           // not yet reported
     std::string line;                               // reused
+    LogTap *tap = nullptr;
+    std::string tapped; // reused
 
     std::atomic<LogLevel> level{LogLevel::info};
     std::atomic<bool> access_wanted{false};
@@ -126,6 +128,10 @@ LogStamp stamp_for(const std::string &output)
 
 void put(Log &log, LogLevel level, std::string_view event, std::span<const LogField> fields)
 {
+    if (log.tap) {
+        format_log_line(log.tapped, log.format, LogStamp::time, level, event, fields);
+        log.tap->on_log_line(log.tapped);
+    }
     format_log_line(log.line, log.format, log.stamp, level, event, fields);
     if (log.output.write(log.line))
         return;
@@ -223,6 +229,21 @@ void log_reopen()
     log.output.reopen();
     if (log.access_apart)
         log.access.reopen();
+}
+
+void log_set_tap(LogTap *tap)
+{
+    Log &log = the_log();
+    const std::lock_guard lock(log.mutex);
+    log.tap = tap;
+}
+
+LogLevel log_level() { return the_log().level.load(std::memory_order_relaxed); }
+
+const char *log_level_name(LogLevel level)
+{
+    static constexpr const char *names[] = {"error", "warn", "info", "debug"};
+    return names[int(level)];
 }
 
 void log_set_level(LogLevel level) { the_log().level = level; }

@@ -71,6 +71,18 @@ void log_event_list(LogLevel level, std::string_view event, std::span<const LogF
 bool log_wants_access();
 void log_access(std::string_view event, LogFields fields);
 
+// Sees each line too, as one with the time in front, on whatever thread logs; must not log itself.
+class LogTap {
+public:
+    virtual void on_log_line(std::string_view line) noexcept = 0;
+
+protected:
+    ~LogTap() = default;
+};
+void log_set_tap(LogTap *tap); // nullptr: nobody. Afterwards the one before is not called any more
+LogLevel log_level();
+const char *log_level_name(LogLevel level);
+
 // Writes the counts of suppressed lines that are due; else they wait for the next event. Call
 // it once in a while and at the end.
 void log_flush();

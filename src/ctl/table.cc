@@ -11,17 +11,15 @@ namespace tunnel {
 
 namespace {
 
-std::string scaled(double value, const char *const *units, const char *format)
+std::string scaled(double value, const char *const *units)
 {
     while (value >= 999.5 && units[1]) {
         value /= 1000;
         units++;
     }
     char text[40];
-    snprintf(text, sizeof text, value < 9.95 && **units ? "%.1f" : "%.0f", value);
-    char whole[64];
-    snprintf(whole, sizeof whole, format, text, *units);
-    return whole;
+    snprintf(text, sizeof text, "%.*f", value < 9.95 && **units ? 1 : 0, value);
+    return std::string(text) + (**units ? " " : "") + *units;
 }
 
 } // namespace
@@ -64,16 +62,14 @@ std::string Table::text() const
 
 std::string print_bytes(double bytes)
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", nullptr};
-    if (bytes < 999.5)
-        return std::to_string(uint64_t(bytes)) + " B";
-    return scaled(bytes, units, "%s %s");
+    static const char *const units[] = {"", "kB", "MB", "GB", "TB", "PB", nullptr};
+    return scaled(bytes, units) + (bytes < 999.5 ? " B" : "");
 }
 
 std::string print_number(double number)
 {
     static const char *const units[] = {"", "k", "M", "G", nullptr};
-    return scaled(number, units, number < 999.5 ? "%s%s" : "%s %s");
+    return scaled(number, units);
 }
 
 std::string print_age(double seconds)

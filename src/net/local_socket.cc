@@ -78,18 +78,10 @@ LocalPeer LocalPeer::of(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_size) != 0 || family != AF_UNIX ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
         return {};
-    return {true, who.uid, who.gid, who.pid};
-}
-
-bool is_friend(int fd)
-{
-    const LocalPeer peer = LocalPeer::of(fd);
-    if (!peer.known)
-        return false;
-    if (peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid())
-        return true;
     const std::vector<gid_t> groups = groups_of(fd);
-    return std::find(groups.begin(), groups.end(), getegid()) != groups.end();
+    const bool in_group =
+        who.gid == getegid() || std::find(groups.begin(), groups.end(), getegid()) != groups.end();
+    return {true, who.uid, who.gid, who.pid, who.uid == 0 || who.uid == geteuid() || in_group};
 }
 
 Descriptor listen_local(const std::string &path, mode_t mode)

@@ -18,12 +18,10 @@ struct LocalPeer {
     uid_t uid = uid_t(-1);
     gid_t gid = gid_t(-1);
     pid_t pid = 0;
+    bool trusted = false; // root, our own user, or in our own group
 
     static LocalPeer of(int fd);
 };
-
-// Whether the peer is root, our own user, or in our own group (its primary or another one).
-bool is_friend(int fd);
 
 // Listens at `path`, for whom `mode` lets in. A socket that nobody listens on any more is
 // replaced. Throws Failure (exit_unavailable if somebody does listen there, exit_cannot_create).

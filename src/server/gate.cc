@@ -24,9 +24,9 @@ void turn_away(const Descriptor &socket, Reason reason)
 
 } // namespace
 
-Gate::Gate(Worker &worker, Shared &shared, const Address &address, bool share)
+Gate::Gate(Worker &worker, Shared &shared, Descriptor listening)
     : worker_(worker), shared_(shared),
-      listener_(worker.loop(), address, share,
+      listener_(worker.loop(), std::move(listening),
                 [this](Descriptor socket, const Address &peer) { admit(std::move(socket), peer); })
 {}
 
@@ -37,7 +37,7 @@ void Gate::admit(Descriptor socket, const Address &peer)
         shared_.visitors.enter(worker_.visitor_source(peer), worker_.policy().max_visitors,
                                worker_.settings().max_visitors_per_ip);
     if (verdict == Verdict::entered)
-        return worker_.adopt_visitor(std::move(socket), peer, {});
+        return worker_.adopt_visitor(std::move(socket), peer);
     Reason reason =
         verdict == Verdict::full ? Reason::too_many_visitors : Reason::too_many_visitors_per_ip;
     worker_.counters().reject(reason);

@@ -14,11 +14,7 @@ struct Shared;
 
 class Gate {
 public:
-    // Throws Failure if the address cannot be had.
-    Gate(Worker &worker, Shared &shared, const Address &address, bool share);
-
-    const Address &address() const { return listener_.address(); }
-    void stop() { listener_.stop(); }
+    Gate(Worker &worker, Shared &shared, Descriptor listening); // Listener::bind()
 
 private:
     void admit(Descriptor socket, const Address &peer);

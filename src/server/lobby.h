@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include "server/bans.h"
 #include "server/limits.h"
 #include "server/policy.h"
 
@@ -40,6 +41,7 @@ public:
     std::optional<Place> enter(const Address &peer, const Policy &policy, Micros now);
 
     Penalties &penalties() { return penalties_; }
+    Bans &bans() { return bans_; }
     uint64_t size() const { return occupancy_.size(); }
 
 private:
@@ -47,6 +49,7 @@ private:
 
     Occupancy occupancy_;
     Penalties penalties_;
+    Bans bans_;
 };
 
 } // namespace tunnel

@@ -29,9 +29,19 @@ std::shared_ptr<const Policy> prepare(const ServerSettings &settings)
     return make_policy(settings, raise_descriptor_limit());
 }
 
-int run(const ServerSettings &settings)
+// The command line and the environment go on to win over the file. A file that has gone does not
+// mean the defaults.
+ServerSettings reread(int argc, char **argv, const std::string &config_file)
 {
-    Server server(prepare(settings));
+    ServerCommand command = read_server_command(argc, argv);
+    if (command.config_file != config_file)
+        throw Failure(exit_no_input, config_file + ": is not there any more");
+    return command.settings;
+}
+
+int run(const ServerSettings &settings, Server::Reread again)
+{
+    Server server(prepare(settings), std::move(again));
     if (!settings.user.empty())
         drop_privileges(settings.user);
     else if (geteuid() == 0)
@@ -50,11 +60,13 @@ int check(const ServerSettings &settings)
     return exit_ok;
 }
 
-int act(const ServerCommand &command)
+int act(const ServerCommand &command, int argc, char **argv)
 {
     switch (command.action) {
     case ServerAction::run:
-        return run(command.settings);
+        return run(command.settings, [argc, argv, file = command.config_file] {
+            return reread(argc, argv, file);
+        });
     case ServerAction::check:
         return check(command.settings);
     case ServerAction::dump:
@@ -81,7 +93,7 @@ int main(int argc, char **argv)
 {
     using namespace tunnel;
     try {
-        return act(read_server_command(argc, argv));
+        return act(read_server_command(argc, argv), argc, argv);
     } catch (const Failure &failure) {
         std::fprintf(stderr, "tunneld: %s\n", failure.what());
         return failure.code();

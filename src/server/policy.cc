@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "server/token_store.h"
 
 #include <algorithm>
 #include <thread>
@@ -68,10 +69,9 @@ void check_doors(const ServerSettings &settings)
 
 TokenTable load_tokens(const ServerSettings &settings)
 {
-    if (settings.auth_mode == AuthMode::none)
-        return TokenTable::open();
-    require_readable(settings.token_file);
-    return TokenTable::read(settings.token_file);
+    if (settings.auth_mode == AuthMode::token)
+        require_readable(settings.token_file);
+    return make_token_store(settings)->load();
 }
 
 } // namespace
@@ -88,7 +88,15 @@ std::shared_ptr<const Policy> make_policy(const ServerSettings &settings, size_t
     policy->max_visitors =
         settings.max_visitors ? settings.max_visitors : descriptors * visitors_of_descriptors / 100;
     policy->worker_count = count_workers(settings);
+    policy->descriptors = descriptors;
     return policy;
+}
+
+std::shared_ptr<const Policy> with_tokens(const Policy &policy, TokenTable tokens)
+{
+    auto next = std::make_shared<Policy>(policy);
+    next->tokens = std::move(tokens);
+    return next;
 }
 
 void check_policy(const ServerSettings &settings)

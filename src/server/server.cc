@@ -20,6 +20,8 @@ Server::Server(std::shared_ptr<const Policy> policy, Reread reread)
     make_workers();
     open_gates(bind_gates(settings.http_addr, workers_.size()));
     open_control(Listener::bind(*Address::parse(settings.control_addr), false));
+    if (!settings.metrics_addr.empty())
+        metrics_port_ = Listener::bind(*Address::parse(settings.metrics_addr), false);
     signals_ = std::make_unique<Signals>(
         first().loop(), std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2},
         [this](int signal) { on_signal(signal); });
@@ -34,6 +36,7 @@ Server::Server(std::shared_ptr<const Policy> policy, Reread reread)
 // What watches a loop goes before the loop.
 Server::~Server()
 {
+    admin_.reset();
     tokens_.reset();
     expiry_.reset();
     watchdog_.reset();
@@ -86,6 +89,9 @@ void Server::run()
     enforce(policy_);
     watch_tokens();
     announce();
+    Levers &self = *this;
+    admin_ = std::make_unique<Admin>(first().loop(), self, shared_.lobby);
+    admin_->open(std::move(metrics_port_));
     for (size_t i = 1; i < workers_.size(); i++)
         threads_.emplace_back([worker = workers_[i].get()] { worker->loop().run(); });
     notifier_.send("READY=1");
@@ -161,6 +167,7 @@ std::string Server::reload()
         enforce(made.policy);
         if (made.other_tokens)
             watch_tokens();
+        admin_->open(std::move(made.metrics));
         log_info("reloaded", {{"changed", made.changed}});
         if (!made.postponed.empty())
             log_warn("needs a restart to change", {{"keys", made.postponed}});

@@ -8,6 +8,8 @@
 #include "base/process.h"
 #include "net/listener.h"
 #include "net/signals.h"
+#include "server/admin.h"
+#include "server/levers.h"
 #include "server/token_store.h"
 #include "server/worker.h"
 
@@ -18,7 +20,7 @@
 
 namespace tunnel {
 
-class Server {
+class Server final : private Levers {
 public:
     using Reread = std::function<ServerSettings()>; // the configuration anew; throws Failure
 
@@ -34,7 +36,6 @@ private:
     void make_workers();
     void open_gates(std::vector<Descriptor> listening);
     void open_control(Descriptor listening);
-    std::string reload();
     void enforce(std::shared_ptr<const Policy> policy);
     void watch_tokens();
     void take_tokens();
@@ -44,8 +45,16 @@ private:
     Worker &worker_for(uint64_t source) const;
     void prove_life(size_t worker = 0);
     void on_signal(int signal);
-    void drain(Micros grace);
     void stop();
+
+    // Levers
+    std::string reload() override;
+    void drain(Micros grace) override;
+    bool is_draining() const override { return draining_; }
+    const Policy &policy() const override { return *policy_; }
+    const std::vector<std::unique_ptr<Worker>> &workers() const override { return workers_; }
+    const Address &control_address() const override { return control_->address(); }
+    const Address &http_address() const override { return http_address_; }
 
     Worker &first() { return *workers_.front(); }
 
@@ -61,6 +70,8 @@ private:
     std::unique_ptr<Timer> watchdog_;
     std::unique_ptr<Timer> expiry_; // of the next token that ends
     std::unique_ptr<TokenStore> tokens_;
+    std::unique_ptr<Admin> admin_;
+    Descriptor metrics_port_; // bound, not yet served
     std::vector<std::thread> threads_;
     size_t undrained_ = 0; // workers that still have something to finish
     bool draining_ = false;

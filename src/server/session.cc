@@ -61,7 +61,14 @@ void Session::begin(const Identity &who)
     place_.reset();
     timer_.stop();
     user_ = who.user;
+    since_ = worker_.loop().now();
     enter(State::open);
+}
+
+const char *Session::state_name() const
+{
+    static constexpr const char *names[] = {"greeting", "open", "draining", "closing", "ended"};
+    return names[int(state_)];
 }
 
 void Session::logged_in(const Identity &who, const std::vector<Granted> &granted)

@@ -230,9 +230,7 @@ class Server(Process):
         return {key: int(number) for key, number in re.findall(r'(\w+)=(\d+)(?= |$)', line)}
 
     def visits(self):
-        """Streams that carry something: without the one that each session of ours keeps for control."""
-        now = self.gauges()
-        return max(0, now['streams'] - now['sessions'])
+        return self.gauges()['streams']
 
     def access_lines(self):
         return [line for line in self.err().splitlines() if re.search(r'\bmethod=', line)]
