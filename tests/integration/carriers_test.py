@@ -140,6 +140,20 @@ def all_links_lost_at_once_are_a_new_login(box):
 
 
 @claim
+def a_client_whose_session_is_gone_logs_in_anew_though_a_link_still_seems_to_stand(box):
+    local = Scripted(box)
+    server, proxy, client = spread(box, local, connections=2)
+    links(server, 2)
+    proxy.stall_one()
+    server.kill()
+    again = server.restarted()
+    client.wait_line(r'has lost the session')
+    # The dead link is noticed after 20 s only, and joins then.
+    wait_until(lambda: get(again).status == 200, 5, 'the tunnel is back')
+    assert again.gauges()['sessions'] == 1
+
+
+@claim
 def a_long_visit_goes_on_while_another_link_is_cut(box):
     local = slow_local(box, 1)
     server, proxy, _ = spread(box, local, connections=2)

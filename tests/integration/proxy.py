@@ -12,6 +12,8 @@ class Pair:
 
     def __init__(self, client, server):
         self.ends, self.running, self.lock = (client, server), 2, threading.Lock()
+        self.passes = threading.Event()
+        self.passes.set()
         for sock in self.ends:
             sock.settimeout(None)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -21,17 +23,24 @@ class Pair:
     def pump(self, source, sink):
         try:
             while data := source.recv(65536):
+                self.passes.wait()
                 sink.sendall(data)
+            self.passes.wait()
             sink.shutdown(socket.SHUT_WR)
         except OSError:
-            pass
+            self.passes.wait()
         with self.lock:
             self.running -= 1
             if self.running == 0:
                 for sock in self.ends:
                     sock.close()
 
+    def stall(self):
+        """Nothing passes any more, not even the end."""
+        self.passes.clear()
+
     def cut(self):
+        self.passes.set()
         with self.lock:
             if self.running == 0:
                 return
@@ -82,6 +91,10 @@ class Proxy:
         with self.lock:
             pair = self.pairs.pop(0)
         pair.cut()
+
+    def stall_one(self):
+        """Stalls the oldest connection that has not been cut."""
+        self.pairs[0].stall()
 
     def cut_all(self):
         while self.pairs:
