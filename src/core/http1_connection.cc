@@ -72,7 +72,8 @@ void decide_keep_alive(tn_http1_head &head, const ConnectionOptions &options)
     head.keep_alive = !options.close && (head.minor == 1 || options.keep_alive);
 }
 
-// All protocols offered must be ones that we may forward, since the other end picks one.
+// All protocols offered must be ones that we may forward, since the other end picks one. So must
+// each field offer one, since the first is what is forwarded.
 void decide_upgrade(tn_http1_head &head, const ConnectionOptions &options)
 {
     if (!options.upgrade || head.minor == 0)
@@ -84,11 +85,14 @@ void decide_upgrade(tn_http1_head &head, const ConnectionOptions &options)
         if (head.fields[i].known != TN_HTTP1_UPGRADE)
             continue;
         tn_slice list = head.fields[i].value;
+        unsigned before = offered;
         for (tn_slice protocol; next_item(list, protocol); ++offered) {
             if (!may_be_forwarded(protocol))
                 return;
             websockets += equals_in_any_case(protocol, "websocket");
         }
+        if (offered == before)
+            return;
     }
     head.is_upgrade = offered > 0;
     head.is_websocket = offered > 0 && websockets == offered;

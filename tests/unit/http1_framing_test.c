@@ -211,6 +211,8 @@ static const struct request_case cases[] = {
     TAKEN("upgrade_without_connection", GET "Upgrade: websocket\r\n\r\n", 0, 0, NULL, NULL),
     TAKEN("connection_without_upgrade", GET "Connection: Upgrade\r\n\r\n", 0, 0, NULL, NULL),
     TAKEN("an_empty_upgrade", GET "Upgrade:\r\nConnection: Upgrade\r\n\r\n", 0, 0, NULL, NULL),
+    TAKEN("an_empty_upgrade_before_a_websocket",
+          GET "Upgrade:\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 0, 0, NULL, NULL),
     TAKEN("an_upgrade_that_is_no_token",
           GET "Upgrade: \"websocket\"\r\nConnection: Upgrade\r\n\r\n", 0, 0, NULL, NULL),
     TAKEN("an_upgrade_without_version", GET "Upgrade: foo/\r\nConnection: Upgrade\r\n\r\n", 0, 0,
