@@ -312,7 +312,8 @@ tn_error load(Decoder &decoder, const char *json, size_t size)
     decoder.message.root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &error);
     if (decoder.message.root)
         return TN_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    // Mostly jansson gives up without a word when memory runs out.
+    if (!*error.text || json_error_code(&error) == json_error_out_of_memory)
         return TN_ERR_NOMEM;
     bool twice = json_error_code(&error) == json_error_duplicate_key;
     return complain(decoder, "the message", twice ? "has a key twice" : "is not valid JSON");

@@ -102,9 +102,11 @@ tn_error write_list(json_t *object, const Rule &rule, std::span<const Rule> rule
     json_t *array = json_array();
     tn_error error = add(object, rule.key, array);
     for (const T &item : items) {
+        if (error != TN_OK)
+            return error;
         json_t *element = json_object();
-        if (error != TN_OK || json_array_append_new(array, element) != 0)
-            return error != TN_OK ? error : TN_ERR_NOMEM;
+        if (json_array_append_new(array, element) != 0)
+            return TN_ERR_NOMEM;
         error = write_members(element, rules, &item, control);
     }
     return error;
