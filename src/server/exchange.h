@@ -62,6 +62,8 @@ public:
 
     bool responded() const { return responded_; } // a final response head has been sent
     bool keeps_visitor() const;                   // the connection may carry another request
+    // The response has no other end mark than that of the connection.
+    bool end_is_the_mark() const { return framing_ == Framing::until_close || relay_; }
     bool request_complete() const { return request_.complete(); }
     uint16_t status() const { return status_; }
     uint64_t bytes_in() const { return bytes_in_ + (relay_ ? relay_->to_stream_bytes() : 0); }

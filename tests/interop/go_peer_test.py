@@ -83,7 +83,7 @@ def a_thousand_requests_at_once_are_exact(box):
     load = box.start('go-load', [peer(), 'load', '-server', server.http, '-host', f'app.{DOMAIN}', '-requests', str(REQUESTS)])
     code = load.wait(60)
     assert (code, load.out()) == (0, f'{REQUESTS} exact, 0 failed\n'), (code, load.out(), load.err(), client.err())
-    wait_until(lambda: server.gauges()['streams'] <= 1, 10, 'no stream is left')
+    wait_until(lambda: server.gauges()['streams'] == 0, 10, 'no stream is left')
 
 
 @claim

@@ -267,7 +267,7 @@ class Weather:
 
 def quiet(server, client):
     """Gauges, descriptors and memory once nothing is under way."""
-    wait_until(lambda: (lambda now: now['visitors'] == 0 and now['streams'] <= 1 and now['sessions'] == 1)(server.gauges()), 30,
+    wait_until(lambda: (lambda now: now['visitors'] == 0 and now['streams'] == 0 and now['sessions'] == 1)(server.gauges()), 30,
                'nothing is under way')
     return server.gauges(), server.rss(), client.rss(), client.descriptors()
 
