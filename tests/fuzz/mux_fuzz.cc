@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
 // The mux: whatever comes, however it is cut, it tells the same story, makes valid frames, keeps
-// its peer's credit, and leaves nothing behind.
+// its peer's credit, holds no more memory than it may, and leaves nothing behind.
 //
 // The first byte of the input is the role and the form of the rest: bytes of the wire, or a
 // short form of whole frames (four bytes each), which gets further than a header by chance.
@@ -45,16 +45,51 @@ std::string wire_of(const uint8_t *data, size_t size, bool raw)
     return wire;
 }
 
+// What the core may hold for one session of few streams, whatever its peer does, bytes.
+constexpr size_t memory_budget = 48 * 1024;
+constexpr uint64_t buffered_budget = 900'000;
+
+// Memory that is counted: what is given back is what was taken.
+class Account {
+public:
+    ~Account() { EXPECT(held_ == 0); }
+
+    tn_alloc functions() { return {.alloc = take, .free = give_back, .ctx = this}; }
+    size_t held() const { return held_; }
+
+private:
+    static void *take(void *self, size_t size, size_t align)
+    {
+        auto account = static_cast<Account *>(self);
+        account->held_ += size;
+        EXPECT(account->held_ <= memory_budget);
+        return aligned_alloc(align, (size + align - 1) / align * align);
+    }
+
+    static void give_back(void *self, void *memory, size_t size)
+    {
+        auto account = static_cast<Account *>(self);
+        EXPECT(size <= account->held_);
+        account->held_ -= size;
+        free(memory);
+    }
+
+    size_t held_ = 0;
+};
+
 class Run {
 public:
     Run(tn_role role, uint8_t habits) : habits_(habits)
     {
-        EXPECT(tn_mux_pool_create(nullptr, &pool_) == TN_OK);
+        tn_mux_pool_config pool_config;
+        tn_mux_pool_config_init(&pool_config);
+        pool_config.alloc = account_.functions();
+        EXPECT(tn_mux_pool_create(&pool_config, &pool_) == TN_OK);
         tn_mux_config config;
         tn_mux_config_init(&config);
         config.max_inbound = 6;
         config.buffered_soft = 200'000;
-        config.buffered_hard = 900'000;
+        config.buffered_hard = buffered_budget;
         config.glitch_burst = 40;
         EXPECT(tn_mux_create(pool_, role, &config, now_, nullptr, &mux_) == TN_OK);
         for (int i = 0; i < 3; i++) {
@@ -92,7 +127,7 @@ public:
         }
         for (const std::string &line : lost_)
             story_ += line;
-        return story_;
+        return evicted() ? "evicted" : story_; // whom it met depends on what had come of a frame
     }
 
 private:
@@ -141,6 +176,22 @@ private:
         while (tn_mux_next(mux_, &in, now_, &event) != TN_MUX_NONE)
             note(event);
         EXPECT(in.len == 0);
+        check_memory();
+    }
+
+    bool evicted() const
+    {
+        tn_mux_pool_stats stats;
+        tn_mux_pool_get_stats(pool_, &stats);
+        return stats.evicted > 0;
+    }
+
+    void check_memory()
+    {
+        tn_mux_pool_stats stats;
+        tn_mux_pool_get_stats(pool_, &stats);
+        EXPECT(stats.buffered <= buffered_budget);
+        EXPECT(stats.slab_bytes <= account_.held());
     }
 
     void gather()
@@ -156,6 +207,7 @@ private:
         EXPECT(!tn_mux_want_write(mux_));
     }
 
+    Account account_;
     tn_mux_pool *pool_;
     tn_mux *mux_;
     uint64_t now_ = 1'000'000;
