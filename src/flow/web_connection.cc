@@ -11,12 +11,14 @@
 #include <event2/buffer.h>
 #include <new>
 #include <optional>
+#include <sys/socket.h>
 
 namespace tunnel {
 
 namespace {
 
 constexpr size_t read_high = 64 * 1024; // bytes read ahead of what is understood
+constexpr Micros linger_time = 2 * second;
 
 std::string decode(std::string_view text)
 {
@@ -73,6 +75,8 @@ void WebConnection::enter(State next)
     case State::reading:
     case State::closing:
         return timer_.start(server_.limits_.request);
+    case State::lingering:
+        return timer_.start(linger_time);
     case State::answering:
     case State::streaming:
     case State::gone:
@@ -91,7 +95,7 @@ void WebConnection::on_written(bufferevent *, void *self) noexcept
 {
     auto &connection = *static_cast<WebConnection *>(self);
     if (connection.state_ == State::closing)
-        connection.leave();
+        connection.half_close();
 }
 
 void WebConnection::on_event(bufferevent *, short what, void *self) noexcept
@@ -111,6 +115,15 @@ void WebConnection::ended()
         leave();
 }
 
+// To close with unread bytes would be a reset, which may overtake our answer (RFC 9112 9.6).
+void WebConnection::half_close()
+{
+    if (peer_ended_)
+        return leave();
+    shutdown(bufferevent_getfd(bev_.get()), SHUT_WR);
+    enter(State::lingering);
+}
+
 // ---------------------------------------------------------------- requests
 
 // A handler that answers at once lets the next request be read, without going deeper.
@@ -122,6 +135,8 @@ void WebConnection::read()
     while ((state_ == State::idle || state_ == State::reading) && read_some()) {
     }
     in_read_ = false;
+    if (state_ == State::closing || state_ == State::lingering)
+        evbuffer_drain(bufferevent_get_input(bev_.get()), SIZE_MAX);
 }
 
 // False: nothing more can be understood now.

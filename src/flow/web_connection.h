@@ -34,6 +34,7 @@ private:
         answering, // the handler has it
         streaming, // its answer goes on
         closing,   // the rest is being sent
+        lingering, // all is sent; what still comes is read into nothing
         gone,
     };
 
@@ -50,6 +51,7 @@ private:
     void dispatch();
     void refuse(uint16_t status, const char *why);
     void ended();
+    void half_close();
     void write_head(uint16_t status, std::string_view type, std::string_view length);
     void write(std::string_view bytes);
     void release_call();
