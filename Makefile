@@ -219,7 +219,7 @@ $(B)/tests/fuzz/%.libfuzzer: private LINK_TEST = -fsanitize=fuzzer
 DIRS = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/tunnel $(sysconfdir) $(docdir) \
 	$(addprefix $(datarootdir)/,$(WORDS_bash) $(WORDS_fish) $(WORDS_zsh))
 MAN := $(sort $(wildcard man/*.[1-8]))
-DOC := README.md LICENSE $(sort $(wildcard etc/*.yaml etc/tokens))
+DOC := README.md LICENSE $(sort $(wildcard etc/*.yaml etc/*.json etc/tokens))
 # Where each shell looks for them: completions/SHELL, and the folder below $(datarootdir).
 WORDS_bash = bash-completion/completions
 WORDS_fish = fish/vendor_completions.d

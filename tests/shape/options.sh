@@ -3,7 +3,7 @@
 # The option tables, --help, the samples in etc/ and the manuals say the same, in both directions.
 cd "$(dirname "$0")/../.." || exit 1
 build=${TUNNEL_BUILD:-build}
-if [ ! -x "$build/tunneld" ] || [ ! -x "$build/tunnel" ]; then
+if [ ! -x "$build/tunneld" ] || [ ! -x "$build/tunnel" ] || [ ! -x "$build/tunnelctl" ]; then
     echo "not built: nothing to compare"
     exit 77
 fi
@@ -103,6 +103,17 @@ equal 'what tunneld -T prints does not read back' defaults sample
 "$build/tunnel" config show -c "$root/etc/tunnel.yaml" > sample
 equal 'the sample has other values than the defaults' defaults sample
 
+# tunnelctl has no file of its own: flags and commands.
+"$build/tunnelctl" --help > help || status=1
+flags < help > table; flags_of_manual "$root/man/tunnelctl.8" > manual
+equal 'flags: tunnelctl --help <, man/tunnelctl.8 >' table manual
+letters < help > table; letters_of_manual "$root/man/tunnelctl.8" > manual
+equal 'short flags: tunnelctl --help <, man/tunnelctl.8 >' table manual
+sed -n 's/^  \([a-z][a-z ]*[a-z]\).*  .*/\1/p' help | sort > table
+sed -n '/^\.Sh COMMANDS/,/^\.Sh OPT/s/^\.It Cm \([a-z ]*[a-z]\).*/\1/p' "$root/man/tunnelctl.8" |
+    grep -vx -e help -e version | sort > manual
+equal 'commands: tunnelctl --help <, man/tunnelctl.8 >' table manual
+
 # Words that a person may look up.
 grep -ohE '"E_[A-Z_]+"' -r "$root/src/client" | tr -d '"' | sort -u > table
 grep '^\.It Er' "$root/man/tunnel.1" | grep -oE 'E_[A-Z_]+' | sort -u > manual
@@ -113,7 +124,7 @@ sed -n '/^\.Sh DIAGNOSTICS/,/^\.Sh SEE/s/^\.It Cm \([a-z_]*\) .*/\1/p' "$root/ma
 equal 'reasons: src/server/reason.cc <, man/tunneld.8 >' table manual
 
 # Every exit code that a source gives is in the manual of its program.
-for pair in server:tunneld.8 client:tunnel.1; do
+for pair in server:tunneld.8 client:tunnel.1 ctl:tunnelctl.8; do
     for code in $(grep -ohE '\bexit_[a-z_]+' -r --exclude=complaint.cc --exclude='token_store.*' --exclude=failure.h \
         "$root/src/${pair%:*}" "$root/src/base" "$root/src/net" | sort -u); do
         number=$(sed -n "s/^ *$code = \([0-9]*\),.*/\1/p" "$root/src/base/failure.h")
