@@ -65,7 +65,7 @@ bool accepts(const tn_control &message, const char *capability)
 bool send(ControlChannel &control, tn_control message, const ClientSettings &settings,
           const std::string &client_id)
 {
-    std::vector<const char *> capabilities = {"control"};
+    std::vector<const char *> capabilities = {"control", "small-window"};
     if (settings.connections > 1)
         capabilities.push_back("carriers");
     message.type = TN_CONTROL_HANDSHAKE;
@@ -90,6 +90,7 @@ LoginAnswer read_answer(const tn_control &message)
         answer.accepted = true;
     answer.session_id = shown(message.session_id);
     answer.control_stays = accepts(message, "control");
+    answer.small_window = accepts(message, "small-window");
     answer.carriers = accepts(message, "carriers");
     return answer;
 }

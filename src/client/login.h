@@ -45,6 +45,7 @@ struct LoginAnswer {
     std::string session_id;
     bool control_stays = false; // capability "control": the stream is for later messages too
     bool carriers = false;      // capability "carriers": further links may join the session
+    bool small_window = false;  // capability "small-window": visits begin with little credit
 };
 
 // Both return false if it does not fit into one message.

@@ -241,6 +241,13 @@ constexpr Option options[] = {
      "64MiB",
      "Bytes from visitors that wait for local services; beyond it the worst stream is reset.",
      {.min = 1 << 20}},
+    {"limits.stream_window",
+     row::size<&S::stream_window>,
+     "16MiB",
+     "How far the receive window of one stream may grow, as far as a long and fast link needs it.",
+     {.min = 256 << 10, .max = 1 << 30}},
+    {"limits.session_window", row::size<&S::session_window>, "32MiB",
+     "By how much all windows may have grown together. 0: they never grow."},
 
     {"log.level",
      row::choice<&S::log_level, log_levels>,

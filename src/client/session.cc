@@ -36,7 +36,10 @@ tn_mux_config mux_config(const ClientSettings &settings)
     config.ping_timeout_ms = shortened_ms(settings.ping_timeout);
     config.buffered_hard = settings.session_memory;
     config.buffered_soft = settings.session_memory / 4;
-    config.reset_burst = 0; // no limit: visitors leave when they like
+    config.max_window = std::max(uint32_t(settings.stream_window), TN_INITIAL_WINDOW);
+    config.window_budget = settings.session_window;
+    config.half_close_idle_ms = 0; // visits have idle timeouts of their own, relays need none
+    config.reset_burst = 0;        // no limit: visitors leave when they like
     return config;
 }
 
@@ -97,6 +100,8 @@ void Session::on_login_answer(const tn_control &message)
         return end(login_.end);
     if (!login_.control_stays)
         control_.close();
+    if (login_.small_window)
+        link_->use_small_window(); // what the server opens from here on begins so
     login_timer_.stop();
     online_since_ = loop().now();
     enter(State::online);

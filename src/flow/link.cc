@@ -12,12 +12,12 @@ namespace {
 
 // Bytes read from the socket in one turn before other links and visitors have theirs.
 constexpr size_t read_budget = 1024 * 1024;
-// Bytes written in one turn; the rest in the next. Together with `batch` it is also what a frame
-// may have in front of it: the high-water mark of the link's output.
+// Bytes written in one turn; the rest in the next. Together with the batch it is also what a frame
+// may have in front of it, where nothing limits the link's output further.
 constexpr size_t write_budget = 512 * 1024;
 // Bytes gathered for one write: a quarter of the read scratch is not enough for long frames on
 // a fast link, and more does not gain anything.
-constexpr size_t batch = Loop::read_scratch_size;
+constexpr size_t most_batch = Loop::read_scratch_size;
 // Below this much room a batch is full: a frame started there would be cut short for nothing.
 constexpr size_t batch_room = 4096;
 // How long the last frames and the peer's end may take once we are closing.
@@ -35,7 +35,7 @@ Link::Link(Loop &loop, tn_mux_pool *pool, Descriptor socket, SslPtr ssl, tn_role
            const tn_mux_config &config, Owner &owner)
     : loop_(loop), owner_(owner), connection_(loop, std::move(socket), *this, std::move(ssl)),
       timer_(loop, [this] { feed({}); }), close_timer_(loop, [this] { lose(reason_); }),
-      answer_timer_(loop, [this] { answer_all(); })
+      answer_timer_(loop, [this] { answer_all(); }), limit_(most_batch)
 {
     last_input_ = loop_.now();
     if (tn_mux_create(pool, role, &config, last_input_, this, &mux_) != TN_OK)
@@ -158,6 +158,11 @@ void Link::probe()
         return;
     tn_mux_ping(mux_, loop_.now());
     wake();
+}
+
+bool Link::use_small_window()
+{
+    return mux_ && tn_mux_set_initial_credit(mux_, TN_SMALL_WINDOW) == TN_OK;
 }
 
 tn_mux_stats Link::stats() const
@@ -337,9 +342,9 @@ void Link::write_out()
     size_t budget = write_budget;
     while (budget > 0 && connection_.queued() == 0 && tn_mux_want_write(mux_)) {
         size_t size = 0;
-        while (size + batch_room <= batch) {
+        while (size + batch_room <= limit_.batch()) {
             size_t n = tn_mux_gather_copy(mux_, loop_.now(), loop_.read_scratch() + size,
-                                          batch - size, pull, this);
+                                          limit_.batch() - size, pull, this);
             size += n;
             if (!tell_pulled() && n == 0)
                 break;
@@ -351,6 +356,8 @@ void Link::write_out()
             return;
         budget -= std::min(budget, size);
     }
+    if (connection_.queued() > 0)
+        limit_.adapt(connection_.fd(), stats());
     if (connection_.queued() == 0 && tn_mux_want_write(mux_))
         wake();
     else if (state_ == State::closing && connection_.queued() == 0)

@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "flow/output_limit.h"
 #include "flow/stream.h"
 #include "net/connection.h"
 #include "net/loop.h"
@@ -60,6 +61,9 @@ public:
     void fence();
     // Asks the peer for a sign of life at once (a PING).
     void probe();
+    // Both ends have agreed on capability small-window: tn_mux_set_initial_credit() says when that
+    // may be. False: not any more.
+    bool use_small_window();
     Micros last_input() const { return last_input_; } // when bytes last came
 
     bool is_open() const { return state_ == State::open; }
@@ -110,6 +114,7 @@ private:
     std::deque<Stream *> waiting_;     // to be opened, first come first
     std::vector<Stream *> unanswered_; // accepted streams whose ACK waits for their first frame
     Timer answer_timer_;
+    OutputLimit limit_;
     std::vector<Stream *> pulled_; // asked for on_stream_pulled in the gather in progress
     std::string reason_;           // why it is closing
     State state_ = State::opening;

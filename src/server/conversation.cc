@@ -165,6 +165,7 @@ void Conversation::welcome(ControlStream &stream, const std::vector<Granted> &gr
     stage_ = Stage::talking;
     if (handshake_.control)
         control_ = &stream;
+    handshake_.small_window = handshake_.small_window && session_.link().use_small_window();
     said(stream, say::welcome(stream, session_.name(), handshake_, granted));
     handshake_.wishes = {};
 }

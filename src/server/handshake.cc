@@ -96,6 +96,7 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     out.who = *who;
     out.who.client_id = std::move(client_id);
     out.control = offers(*message, "control");
+    out.small_window = offers(*message, "small-window");
     out.carriers =
         carriers && policy.settings.max_links_per_session > 1 && !out.who.client_id.empty();
     return {};

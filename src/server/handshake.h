@@ -33,9 +33,10 @@ bool copy_wish(const tn_tunnel_request &from, TunnelWish &to, std::string &probl
 struct Handshake {
     Identity who;
     std::vector<TunnelWish> wishes;
-    std::string joins;     // the session that this link is to join; empty: it begins one
-    bool control = false;  // the client keeps stream 1 open
-    bool carriers = false; // further links may join
+    std::string joins;         // the session that this link is to join; empty: it begins one
+    bool control = false;      // the client keeps stream 1 open
+    bool carriers = false;     // further links may join
+    bool small_window = false; // visits begin with little credit
 };
 
 struct Judgement {

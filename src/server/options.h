@@ -67,12 +67,15 @@ struct ServerSettings {
     uint64_t max_handshakes_per_ip;
     uint64_t session_memory; // bytes waiting in one session
     uint64_t buffer_memory;  // bytes waiting in all sessions together
+    uint64_t stream_window;  // how far the receive window of one stream grows
+    uint64_t session_window; // by how much all windows of one session grow
+    uint64_t window_memory;  // and those of all sessions together
 
     std::vector<std::string> reserved_subdomains; // lower case
     std::vector<std::string> trusted_proxies;     // NetworkSet::add() accepts each
 
-    std::string admin_socket;   // empty: none
-    std::string metrics_addr;   // empty: none
+    std::string admin_socket; // empty: none
+    std::string metrics_addr; // empty: none
     bool metrics_per_subdomain;
 
     LogLevel log_level;

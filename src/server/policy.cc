@@ -121,6 +121,9 @@ tn_mux_config Policy::mux_config() const
         config.buffered_hard = settings.session_memory;
         config.buffered_soft = settings.session_memory / 4;
     }
+    config.max_window = std::max(limit(settings.stream_window), TN_INITIAL_WINDOW);
+    config.window_budget = settings.session_window;
+    config.half_close_idle_ms = 0; // exchanges have idle timeouts of their own, relays need none
     // Jitter only shortens, by up to a fifth: sessions that came together do not ping together.
     Micros jitter = random_below(settings.ping_interval / 5 + 1);
     config.ping_interval_ms = milliseconds(settings.ping_interval - jitter);

@@ -42,6 +42,7 @@ std::vector<const char *> capabilities_of(const Handshake &handshake)
     } rows[] = {
         {handshake.control, "control"},
         {handshake.carriers, "carriers"},
+        {handshake.small_window, "small-window"},
     };
     std::vector<const char *> names;
     for (const auto &row : rows)

@@ -28,6 +28,7 @@ tn_mux_pool *make_pool(const ServerSettings &settings, size_t workers)
         config.buffered_hard = settings.buffer_memory / std::max<size_t>(workers, 1);
         config.buffered_soft = config.buffered_hard / 4;
     }
+    config.window_budget = settings.window_memory / std::max<size_t>(workers, 1);
     tn_mux_pool *pool = nullptr;
     if (tn_mux_pool_create(&config, &pool) != TN_OK)
         throw Failure(exit_software, "out of memory");
