@@ -17,7 +17,8 @@ namespace tunnel {
 
 namespace {
 
-constexpr size_t record_room = 17 * 1024; // a TLS record and its overhead, bytes
+constexpr size_t record_room = 17 * 1024;     // a TLS record and its overhead, bytes
+constexpr Micros busy_gap = 10 * millisecond; // between the reads of a connection that is busy
 
 } // namespace
 
@@ -115,6 +116,8 @@ void Connection::open_now()
 // each time.
 void Connection::settle()
 {
+    if (tls_)
+        tls_->give_back_buffers();
     if (readable_ || end_ != End::none || told_)
         return;
     uint8_t byte;
@@ -165,6 +168,9 @@ ssize_t Connection::read_tls(uint8_t *dst, size_t size)
 {
     if (tls_->life() == TlsCodec::Life::handshake)
         return 0;
+    Micros now = loop_.now();
+    if (now - std::exchange(read_at_, now) < busy_gap)
+        tls_->keep_buffers();
     ssize_t n = tls_->read(dst, size);
     while (n == 0 && edge_) {
         // Little more than fits into dst: the rest would have to be copied.

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/byte_queue.h"
+#include "base/clock.h"
 #include "net/handles.h"
 
 #include <memory>
@@ -144,6 +145,7 @@ private:
     std::unique_ptr<TlsCodec> tls_; // null: plain
     std::unique_ptr<Borrowed> borrowed_;
     ByteQueue queue_;    // what the socket did not take; under TLS: records
+    Micros read_at_ = 0; // under TLS: when it was read last
     size_t pending_ = 0; // bytes put and not yet reported by on_sent
     std::string error_;
     End end_ = End::none;

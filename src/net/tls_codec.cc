@@ -101,6 +101,20 @@ bool TlsCodec::buffered() const
            SSL_pending(ssl_.get()) > 0;
 }
 
+void TlsCodec::keep_buffers()
+{
+    if (!std::exchange(buffers_kept_, true))
+        SSL_clear_mode(ssl(), SSL_MODE_RELEASE_BUFFERS);
+}
+
+void TlsCodec::give_back_buffers()
+{
+    if (!std::exchange(buffers_kept_, false))
+        return;
+    SSL_set_mode(ssl(), SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(ssl()); // not if a record is half there: then the next read does
+}
+
 TlsCodec::Life TlsCodec::handshake()
 {
     ERR_clear_error();
