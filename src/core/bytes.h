@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace tunnel {
+namespace tunnel::core {
 
 inline uint16_t get_be16(const uint8_t *in) { return static_cast<uint16_t>(in[0] << 8 | in[1]); }
 
@@ -30,4 +30,4 @@ inline void put_be32(uint8_t *out, uint32_t value)
     out[3] = static_cast<uint8_t>(value);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -12,7 +12,7 @@
 #include "core/control_rules.h"
 #include "core/utf8.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr unsigned depth_max = 16;
@@ -320,9 +320,9 @@ tn_error load(Decoder &decoder, const char *json, size_t size)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 tn_error tn_control_decode(const char *json, size_t size, tn_control **out, char *problem,
                            size_t problem_size)

@@ -13,7 +13,7 @@
 #include "core/control_rules.h"
 #include "core/utf8.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 // "2026-01-31T23:59:59.999Z", RFC 3339.
@@ -216,9 +216,9 @@ void wipe_token(const json_t *root)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 tn_error tn_control_encode(const tn_control *message, uint8_t **out, size_t *size)
 {

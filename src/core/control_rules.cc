@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 using enum Kind;
@@ -118,10 +118,10 @@ const MessageRules *find_message(tn_control_type type)
     return nullptr;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 const char *tn_control_type_name(tn_control_type type)
 {
-    const tunnel::MessageRules *message = tunnel::find_message(type);
+    const tunnel::core::MessageRules *message = tunnel::core::find_message(type);
     return message ? message->name : "unknown";
 }

@@ -10,7 +10,7 @@
 
 #include <tunnel/control.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 enum class Kind {
     name,         // text of up to name_max bytes
@@ -69,6 +69,6 @@ template <class T> const T &place(const void *object, const Rule &rule)
     return *reinterpret_cast<const T *>(static_cast<const char *>(object) + rule.offset);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t grant_fraction = 4; // of the window: how much is granted at once
 constexpr uint32_t pressure_steps = 8; // at the hard limit windows are an eighth
@@ -266,4 +266,4 @@ void credit_read(tn_mux &mux, Stream &stream, uint32_t size)
     widen(mux, stream);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -9,7 +9,7 @@
 
 #include "core/stream_pool.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t holder_entries = 8;
 
@@ -44,4 +44,4 @@ void credit_shrink(tn_mux &mux, Stream &stream);
 // Looks after a window that has grown, if no other timer runs.
 void credit_watch(tn_mux &mux, Stream &stream);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -4,7 +4,7 @@
 
 #include "core/deadlines.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 // How long after `now` the deadline is, in milliseconds of the clock rounded down.
 static int32_t until(const Deadlines &deadlines, uint32_t deadline)
@@ -55,4 +55,4 @@ uint64_t deadline_next_us(const Deadlines &deadlines, const StreamPool &pool)
     return next;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

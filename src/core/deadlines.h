@@ -7,7 +7,7 @@
 
 #include "core/stream_pool.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 struct Deadlines {
     SlotList<timer_link> queue[timer_classes];
@@ -22,4 +22,4 @@ void deadline_cancel(Deadlines &deadlines, const StreamPool &pool, Stream &strea
 Stream *deadline_due(const Deadlines &deadlines, const StreamPool &pool);
 uint64_t deadline_next_us(const Deadlines &deadlines, const StreamPool &pool);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -12,7 +12,7 @@
 
 #include "core/bytes.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr uint32_t smallest_buffer = 1024;
@@ -81,9 +81,9 @@ bool make_room(tn_envelope_decoder &decoder, uint32_t wanted)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 void tn_envelope_decoder_init(tn_envelope_decoder *decoder, uint32_t max)
 {

@@ -6,7 +6,7 @@
 
 #include "core/bytes.h"
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 constexpr uint8_t yamux_version = 0;

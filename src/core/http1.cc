@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 const uint8_t *find_control(const uint8_t *at, const uint8_t *end)
@@ -93,7 +93,7 @@ ssize_t result(const HeadReader &reader, Got got)
     return got == Got::all ? reader.at - reader.begin : 0;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 void tn_http1_request_limits(tn_http1_limits *limits)
 {

@@ -8,7 +8,7 @@
 
 #include "core/http1_body_parts.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 BodyState first_state(tn_http1_framing framing, uint64_t length)
@@ -70,9 +70,9 @@ BodyState read_byte(tn_http1_body &body, uint8_t byte)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 void tn_http1_body_init(tn_http1_body *body, tn_http1_framing framing, uint64_t length)
 {

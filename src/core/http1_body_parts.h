@@ -8,7 +8,7 @@
 
 #include <tunnel/http1_body.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 enum BodyState : uint8_t {
     payload, // `left` bytes of the body or of a chunk
@@ -48,6 +48,6 @@ BodyState read_chunk_byte(tn_http1_body &body, uint8_t byte);
 // One byte of the trailer section: the next state.
 BodyState read_trailer_byte(tn_http1_body &body, uint8_t byte);
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -7,7 +7,7 @@
 #include "core/http1_body_parts.h"
 #include "core/http1_syntax.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr uint8_t digits_max = 16;
@@ -123,4 +123,4 @@ BodyState read_chunk_byte(tn_http1_body &body, uint8_t byte)
     }
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

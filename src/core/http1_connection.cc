@@ -4,7 +4,7 @@
 
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 // Each one costs a walk over all fields.
@@ -98,4 +98,4 @@ void decide_upgrade(tn_http1_head &head, const ConnectionOptions &options)
     head.is_websocket = offered > 0 && websockets == offered;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -6,7 +6,7 @@
 
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr uint64_t length_max = INT64_MAX;
@@ -129,4 +129,4 @@ Got add_field(HeadReader &reader, tn_slice line)
     return read_value(head, field);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -11,7 +11,7 @@
 
 #include "core/http1_syntax.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 enum class Got {
     all,     // what was asked for is there and fine
@@ -75,6 +75,6 @@ struct Authority {
 const char *parse_authority(tn_slice text, Authority &authority); // NULL, or what is wrong
 bool same_authority(const Authority &left, const Authority &right, uint16_t default_port);
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -11,7 +11,7 @@
 
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr size_t label_max = 63;
@@ -103,4 +103,4 @@ bool same_authority(const Authority &left, const Authority &right, uint16_t defa
     return (left.port ? left.port : default_port) == (right.port ? right.port : default_port);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -7,7 +7,7 @@
 #include "core/http1_head.h"
 #include "core/words.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 // Ordered by length. RFC 9110 7.6.1 lists the hop-by-hop ones; the Proxy-Auth… ones speak to a
@@ -78,4 +78,4 @@ FieldName find_name(tn_slice name)
     return {};
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -6,7 +6,7 @@
 
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr size_t method_max = 64;       // bytes; nothing registered is longer than 18
@@ -185,9 +185,9 @@ Got read_request(HeadReader &reader)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 ssize_t tn_http1_parse_request(tn_http1_head *head, const tn_http1_limits *limits,
                                const uint8_t *in, size_t size)

@@ -8,7 +8,7 @@
 
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr uint16_t bad_gateway = 502;
@@ -116,9 +116,9 @@ Got read_response(HeadReader &reader, bool to_head, bool to_upgrade)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 ssize_t tn_http1_parse_response(tn_http1_head *head, const tn_http1_limits *limits,
                                 const uint8_t *in, size_t size, bool to_head, bool to_upgrade)

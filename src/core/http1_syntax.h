@@ -12,7 +12,7 @@
 
 #include <tunnel/slice.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 enum ByteClass : uint8_t {
     token_byte = 1,   // tchar, RFC 9110 5.6.2
@@ -123,6 +123,6 @@ inline bool next_item(tn_slice &list, tn_slice &item)
     return false;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -9,7 +9,7 @@
 #include "core/http1_body_parts.h"
 #include "core/http1_head.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 // Beside the names that find_name() knows: authentication, cookies, control data, conditions, and
@@ -102,4 +102,4 @@ BodyState read_trailer_byte(tn_http1_body &body, uint8_t byte)
     return is(byte, control_byte) && byte != '\t' ? broken_syntax : add_byte(body, byte);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -12,7 +12,7 @@
 
 #include "core/utf8.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 // Bytes that stand for themselves in a string and are whole characters.
@@ -279,4 +279,4 @@ bool json_at_end(JsonReader &reader)
     return reader.at == reader.end;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

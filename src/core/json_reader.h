@@ -10,7 +10,7 @@
 
 #include <tunnel/slice.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 struct JsonReader {
     const uint8_t *at;
@@ -25,6 +25,6 @@ bool json_read_port(JsonReader &reader, uint16_t &value);   // an integer of 0..
 bool json_skip_value(JsonReader &reader, unsigned depth);   // may open `depth` levels
 bool json_at_end(JsonReader &reader);
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
@@ -74,7 +74,7 @@ void on_pong(tn_mux &mux, uint32_t value)
 
 } // namespace
 
-void tunnel::mux_glitch(tn_mux &mux)
+void tunnel::core::mux_glitch(tn_mux &mux)
 {
     mux.stats.glitches++;
     const tn_mux_config &config = mux.config;
@@ -82,14 +82,14 @@ void tunnel::mux_glitch(tn_mux &mux)
         mux_fail(mux, TN_MUX_ERR_FLOOD, 0, 1);
 }
 
-void tunnel::mux_heard(tn_mux &mux)
+void tunnel::core::mux_heard(tn_mux &mux)
 {
     tuning_heard(mux);
     mux.last_input_us = mux.clock.now_us;
     mux.ping.keepalive = false;
 }
 
-void tunnel::mux_on_ping(tn_mux &mux, const tn_frame &frame)
+void tunnel::core::mux_on_ping(tn_mux &mux, const tn_frame &frame)
 {
     if (frame.stream != 0)
         return mux_fail(mux, TN_MUX_ERR_STREAM_ID, 0, 1);
@@ -107,7 +107,7 @@ void tunnel::mux_on_ping(tn_mux &mux, const tn_frame &frame)
 }
 
 // Under load the round-trip time is measured again and again, one ping at a time.
-void tunnel::mux_probe(tn_mux &mux)
+void tunnel::core::mux_probe(tn_mux &mux)
 {
     Ping &ping = mux.ping;
     if (mux.config.rtt_probe_ms == 0 || ping.queued || ping.outstanding)
@@ -117,7 +117,7 @@ void tunnel::mux_probe(tn_mux &mux)
 }
 
 // When the silence of the peer calls for something: a ping first, then the end.
-uint64_t tunnel::mux_silence_deadline(const tn_mux &mux)
+uint64_t tunnel::core::mux_silence_deadline(const tn_mux &mux)
 {
     if (mux.config.ping_interval_ms == 0)
         return UINT64_MAX;
@@ -128,7 +128,7 @@ uint64_t tunnel::mux_silence_deadline(const tn_mux &mux)
     return mux.ping.queued_us + uint64_t{mux.config.ping_timeout_ms} * 1000;
 }
 
-void tunnel::mux_break_silence(tn_mux &mux)
+void tunnel::core::mux_break_silence(tn_mux &mux)
 {
     if (mux.ping.keepalive)
         return mux_fail(mux, TN_MUX_ERR_DEAD, 0, -1);

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <new>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
@@ -106,14 +106,14 @@ uint32_t seed(const tn_mux &mux, uint64_t now_us)
 
 } // namespace
 
-void tunnel::mux_set_now(tn_mux &mux, uint64_t now_us)
+void tunnel::core::mux_set_now(tn_mux &mux, uint64_t now_us)
 {
     if (!mux.clock.frozen)
         mux.clock.now_us = now_us - mux.clock.lag_us;
     mux.deadlines.now_us = mux.clock.now_us;
 }
 
-void tunnel::mux_run_timers(tn_mux &mux)
+void tunnel::core::mux_run_timers(tn_mux &mux)
 {
     uint64_t now = mux.clock.now_us;
     if (mux.phase == Phase::failed || now == mux.timers_run_us)
@@ -127,7 +127,7 @@ void tunnel::mux_run_timers(tn_mux &mux)
         mux_break_silence(mux);
 }
 
-void tunnel::mux_fail(tn_mux &mux, tn_mux_reason reason, uint32_t code, int goaway)
+void tunnel::core::mux_fail(tn_mux &mux, tn_mux_reason reason, uint32_t code, int goaway)
 {
     if (mux.phase == Phase::failed)
         return;
@@ -143,7 +143,7 @@ void tunnel::mux_fail(tn_mux &mux, tn_mux_reason reason, uint32_t code, int goaw
     }
 }
 
-bool tunnel::mux_drain_done(tn_mux &mux)
+bool tunnel::core::mux_drain_done(tn_mux &mux)
 {
     if (!drain_idle(mux))
         return false;

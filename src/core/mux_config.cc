@@ -9,7 +9,7 @@
 #include <cstring>
 #include <iterator>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
@@ -94,7 +94,7 @@ void tn_mux_config_init(tn_mux_config *config)
     config->reset_rate = 33;
 }
 
-bool tunnel::mux_pool_config_take(const tn_mux_pool_config *given, tn_mux_pool_config *out)
+bool tunnel::core::mux_pool_config_take(const tn_mux_pool_config *given, tn_mux_pool_config *out)
 {
     tn_mux_pool_config_init(out);
     if (!take(given, out))
@@ -104,7 +104,7 @@ bool tunnel::mux_pool_config_take(const tn_mux_pool_config *given, tn_mux_pool_c
     return out->max_streams < no_slot / 2 && out->buffered_soft < out->buffered_hard;
 }
 
-bool tunnel::mux_config_take(const tn_mux_config *given, tn_mux_config *out)
+bool tunnel::core::mux_config_take(const tn_mux_config *given, tn_mux_config *out)
 {
     tn_mux_config_init(out);
     if (!take(given, out))

@@ -5,7 +5,7 @@
 
 #include "core/mux_state.h"
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
@@ -94,7 +94,7 @@ void end_another(tn_mux &mux)
 
 } // namespace
 
-bool tunnel::mux_take_event(tn_mux &mux, tn_mux_event &event)
+bool tunnel::core::mux_take_event(tn_mux &mux, tn_mux_event &event)
 {
     event = nothing;
     if (take_session_event(mux, event))

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 

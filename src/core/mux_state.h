@@ -14,7 +14,7 @@
 #include "core/token_bucket.h"
 #include "core/tuning.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t pong_ring_size = 64;
 constexpr uint32_t refusal_ring_size = 256;
@@ -66,10 +66,10 @@ struct Refusal { // an RST for a stream without an object
     uint32_t code;
 };
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 struct tn_mux_pool {
-    tunnel::StreamPool streams;
+    tunnel::core::StreamPool streams;
     tn_mux_pool_config config;
     uint32_t muxes;
     uint32_t last_owner;
@@ -84,8 +84,8 @@ struct tn_mux {
     tn_mux_config config;
     tn_role role;
     uint32_t owner;
-    tunnel::Phase phase;
-    tunnel::MuxClock clock;
+    tunnel::core::Phase phase;
+    tunnel::core::MuxClock clock;
 
     // Session events that wait, and what they say.
     uint32_t events; // SessionEvent, or-ed
@@ -94,14 +94,14 @@ struct tn_mux {
     uint64_t pong_rtt_us;
 
     // Streams.
-    tunnel::StreamTable table; // open streams that have an id
-    tunnel::SlotList<tunnel::event_link> news;
-    tunnel::SlotList<tunnel::control_link> control;
-    tunnel::SlotList<tunnel::control_link> resets; // owe an RST
-    tunnel::Schedule schedule;
-    tunnel::Deadlines deadlines;
-    tunnel::Holders holders;
-    tunnel::Tuning tuning;
+    tunnel::core::StreamTable table; // open streams that have an id
+    tunnel::core::SlotList<tunnel::core::event_link> news;
+    tunnel::core::SlotList<tunnel::core::control_link> control;
+    tunnel::core::SlotList<tunnel::core::control_link> resets; // owe an RST
+    tunnel::core::Schedule schedule;
+    tunnel::core::Deadlines deadlines;
+    tunnel::core::Holders holders;
+    tunnel::core::Tuning tuning;
     uint32_t small_credit; // of streams that the server opens; 0: that of the protocol
     uint64_t timers_run_us;
     uint32_t next_id;
@@ -113,19 +113,19 @@ struct tn_mux {
     uint8_t header[TN_FRAME_SIZE];
     uint8_t header_have;
     bool goaway_received;
-    tunnel::Body body;
+    tunnel::core::Body body;
     uint64_t discard_left;
-    tunnel::PeerIds peer_ids;
+    tunnel::core::PeerIds peer_ids;
     uint64_t last_input_us;
-    tunnel::TokenBucket glitches;
-    tunnel::TokenBucket resets_received;
+    tunnel::core::TokenBucket glitches;
+    tunnel::core::TokenBucket resets_received;
 
     // Output.
-    uint32_t pongs[tunnel::pong_ring_size];
+    uint32_t pongs[tunnel::core::pong_ring_size];
     uint32_t pong_first, pong_count;
-    tunnel::Refusal *refusals; // refusal_ring_size, once one was needed
+    tunnel::core::Refusal *refusals; // refusal_ring_size, once one was needed
     uint32_t refusal_first, refusal_count;
-    tunnel::Ping ping;
+    tunnel::core::Ping ping;
     bool goaway_owed;
     bool goaway_sent;
     uint32_t goaway_code;
@@ -135,7 +135,7 @@ struct tn_mux {
     tn_mux_stats stats;
 };
 
-namespace tunnel {
+namespace tunnel::core {
 
 // mux_config.cc
 bool mux_config_take(const tn_mux_config *given, tn_mux_config *out);
@@ -196,4 +196,4 @@ Stream *stream_any_open(tn_mux &mux);
 tn_stream stream_handle(const tn_mux &mux, const Stream &stream);
 Stream *stream_of(const tn_mux &mux, tn_stream handle);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
@@ -71,7 +71,7 @@ bool was_idle(const Stream &stream) { return !stream.pending && !stream.source_r
 
 } // namespace
 
-Stream *tunnel::stream_new(tn_mux &mux, bool outbound)
+Stream *tunnel::core::stream_new(tn_mux &mux, bool outbound)
 {
     Stream *stream = stream_make(mux.pool->streams);
     if (!stream)
@@ -157,7 +157,7 @@ size_t tn_stream_space(const tn_mux *mux, tn_stream handle)
     return left;
 }
 
-void tunnel::stream_wake_producer(tn_mux &mux, Stream &stream)
+void tunnel::core::stream_wake_producer(tn_mux &mux, Stream &stream)
 {
     if (!stream.starved || stream.pending > mux.config.pending_low || !space(mux, stream))
         return;

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace tunnel {
+namespace tunnel::core {
 
 static uint32_t word_of(uint32_t id) { return id / 2 % peer_ids_size / 32; }
 static uint32_t bit_of(uint32_t id) { return 1u << (id / 2 % 32); }
@@ -31,4 +31,4 @@ void id_mark(PeerIds &ids, uint32_t id)
     ids.used[word_of(id)] |= bit_of(id);
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t peer_ids_size = 256;
 
@@ -19,4 +19,4 @@ struct PeerIds {
 bool id_used(const PeerIds &ids, uint32_t id);
 void id_mark(PeerIds &ids, uint32_t id);
 
-} // namespace tunnel
+} // namespace tunnel::core

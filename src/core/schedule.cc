@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr int64_t class_share[priority_classes] = {64, 16, 4, 1};
 constexpr int64_t class_quantum = 16384; // bytes; times the share
@@ -168,4 +168,4 @@ void schedule_gathered(Schedule &schedule, uint64_t now_us, uint64_t bytes, bool
     schedule.busy_bytes = 0;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -8,7 +8,7 @@
 
 #include "core/stream_pool.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t priority_classes = 4;
 constexpr int schedule_quantum = 16384; // bytes, at weight 16
@@ -42,4 +42,4 @@ uint32_t schedule_frame_limit(const Schedule &schedule, const tn_mux_config &con
 // A gather is over; `more` says whether it left something.
 void schedule_gathered(Schedule &schedule, uint64_t now_us, uint64_t bytes, bool more);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -10,7 +10,7 @@
 #include "core/json_reader.h"
 #include "core/visit_types.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr size_t length_size = 4;
@@ -86,9 +86,9 @@ bool read_object(JsonReader &reader, tn_stream_header &header)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 ssize_t tn_stream_header_decode(tn_stream_header *header, const uint8_t *in, size_t size,
                                 char *text, size_t text_cap)

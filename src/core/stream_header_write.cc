@@ -14,7 +14,7 @@
 #include "core/utf8.h"
 #include "core/visit_types.h"
 
-namespace tunnel {
+namespace tunnel::core {
 namespace {
 
 constexpr size_t length_size = 4;
@@ -133,9 +133,9 @@ void put_path(Writer &writer, tn_slice path)
 }
 
 } // namespace
-} // namespace tunnel
+} // namespace tunnel::core
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 ssize_t tn_stream_header_encode(const tn_stream_header *header, uint8_t *out, size_t cap)
 {

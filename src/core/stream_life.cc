@@ -5,7 +5,7 @@
 
 #include "core/mux_state.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 tn_stream stream_handle(const tn_mux &mux, const Stream &stream)
 {
@@ -201,4 +201,4 @@ Stream *stream_any_open(tn_mux &mux)
     return nullptr;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

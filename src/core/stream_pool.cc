@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t chunk_streams = 64;
 constexpr uint32_t no_chunk = no_slot;
@@ -182,4 +182,4 @@ void pool_release(StreamPool &pool)
     pool_free(pool, pool.chunks, pool.chunk_capacity * sizeof(Chunk *));
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

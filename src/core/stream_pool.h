@@ -8,7 +8,7 @@
 
 #include <tunnel/mux.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t no_slot = TN_STREAM_NONE_SLOT;
 constexpr uint32_t unlinked = 0xfffffffe;
@@ -172,4 +172,4 @@ template <auto link_of> struct SlotList {
 
 inline bool linked(const Link &link) { return link.prev != unlinked; }
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t moves_per_insert = 8;
 
@@ -170,4 +170,4 @@ uint32_t table_walk(const StreamTable &table, uint32_t *cursor)
     return no_slot;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

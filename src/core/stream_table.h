@@ -9,7 +9,7 @@
 
 #include "core/stream_pool.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 struct TableEntry {
     uint32_t id; // 0: empty
@@ -48,4 +48,4 @@ void table_remove(StreamTable &table, uint32_t id);
 // end. Entries that move meanwhile may be missed.
 uint32_t table_walk(const StreamTable &table, uint32_t *cursor);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace tunnel {
+namespace tunnel::core {
 
 struct TokenBucket {
     uint64_t level = 0; // millionths of a token
@@ -34,4 +34,4 @@ struct TokenBucket {
     }
 };
 
-} // namespace tunnel
+} // namespace tunnel::core

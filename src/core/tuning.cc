@@ -11,7 +11,7 @@
 
 #include <algorithm>
 
-namespace tunnel {
+namespace tunnel::core {
 
 namespace {
 
@@ -174,4 +174,4 @@ uint32_t tuning_start(const tn_mux &mux)
     return roomy && mux.tuning.learned ? learned(mux) : 0;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core

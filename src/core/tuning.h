@@ -9,7 +9,7 @@
 
 #include "core/stream_pool.h"
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint32_t tuned_streams = 8; // whose bytes are counted during a probe
 
@@ -45,4 +45,4 @@ bool tuning_undisturbed(const tn_mux &mux, uint64_t rtt_us);
 // The window that a new stream starts with; 0: the usual one.
 uint32_t tuning_start(const tn_mux &mux);
 
-} // namespace tunnel
+} // namespace tunnel::core

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace tunnel {
+namespace tunnel::core {
 
 // Bytes of the character at `at` (before `end`); 0 if there is none that is well formed.
 inline size_t utf8_size(const uint8_t *at, const uint8_t *end)
@@ -35,6 +35,6 @@ inline size_t utf8_size(const uint8_t *at, const uint8_t *end)
     return 0;
 }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

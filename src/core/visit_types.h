@@ -9,11 +9,11 @@
 
 #include <tunnel/stream_header.h>
 
-namespace tunnel {
+namespace tunnel::core {
 
 inline constexpr std::string_view visit_types[] = {"http", "websocket", "tcp", "tls", "udp"};
 static_assert(std::size(visit_types) == TN_VISIT_OTHER);
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

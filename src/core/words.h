@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace tunnel {
+namespace tunnel::core {
 
 constexpr uint64_t each_byte = 0x0101010101010101;
 constexpr uint64_t high_bits = each_byte * 0x80;
@@ -38,6 +38,6 @@ inline uint64_t bytes_equal(uint64_t word, uint8_t byte)
 
 inline size_t first_in(uint64_t mask) { return static_cast<size_t>(std::countr_zero(mask)) / 8; }
 
-} // namespace tunnel
+} // namespace tunnel::core
 
 #endif

@@ -8,7 +8,7 @@
 #include <map>
 #include <random>
 
-using namespace tunnel;
+using namespace tunnel::core;
 
 namespace {
 
