@@ -43,7 +43,8 @@ struct direction {
     struct segment queue[most_segments];
     unsigned first, leaving, last; /* to arrive, to leave the buffer, to be added */
     size_t held;                   /* in the buffer */
-    uint64_t free_us;              /* when the line has sent all of it */
+    uint64_t free_ns;              /* when the line has sent all of it */
+    bool dark;                     /* nothing arrives, for now */
 };
 
 enum kind { bulk, interactive, echo, sink, stuck };
@@ -61,6 +62,7 @@ struct side {
     struct app apps[most_streams];
     unsigned count;
     enum kind accepts;
+    bool dead;
 };
 
 struct world {
@@ -83,9 +85,9 @@ static void put(struct direction *d, const uint8_t *header, uint32_t size)
     uint64_t bytes = size ? size : TN_FRAME_SIZE;
     assert_true(d->last - d->first < most_segments);
     d->last++;
-    d->free_us = d->free_us > w.now_us * 1000 ? d->free_us : w.now_us * 1000; /* nanoseconds */
-    d->free_us += bytes * 1000000000 / w.line.rate;
-    s->left_us = d->free_us / 1000;
+    d->free_ns = d->free_ns > w.now_us * 1000 ? d->free_ns : w.now_us * 1000; /* nanoseconds */
+    d->free_ns += bytes * 1000000000 / w.line.rate;
+    s->left_us = d->free_ns / 1000;
     s->arrives_us = s->left_us + w.line.delay_us;
     s->size = size;
     if (header)
@@ -173,7 +175,12 @@ static void on_data(struct side *side, struct app *app, size_t n)
 static void on_event(struct side *side, const tn_mux_event *event)
 {
     struct app *app = event->user;
-    assert_int_not_equal(event->type, TN_MUX_SESSION_ERROR);
+    if (event->type == TN_MUX_SESSION_ERROR) {
+        assert_int_equal(event->reason, TN_MUX_ERR_DEAD);
+        side->dead = true;
+    }
+    if (side->dead)
+        return;
     assert_int_not_equal(event->type, TN_MUX_CLOSED);
     if (event->type == TN_MUX_NEW) {
         app = add_app(side, side->accepts);
@@ -195,7 +202,7 @@ static void feed(struct side *side, const uint8_t *data, size_t size)
 static void receive(struct side *side, struct direction *d)
 {
     static const uint8_t payload[segment];
-    for (; d->first != d->leaving; d->first++) {
+    for (; !d->dark && d->first != d->leaving; d->first++) {
         struct segment *s = &d->queue[d->first % most_segments];
         if (s->arrives_us > w.now_us)
             break;
@@ -459,6 +466,109 @@ static void an_idle_window_is_given_back(void **state)
     end();
 }
 
+/* ---- fairness */
+
+static void equal_streams_get_equal_shares(void **state)
+{
+    (void)state;
+    begin((struct line){12500000, 5000, 32 * kib}, NULL, 0);
+    run(second_us / 2);
+    for (int i = 0; i < 16; i++)
+        open_app(&w.server, bulk);
+    run(second_us); /* for the rate to be known, and frames short */
+    uint64_t begun[16];
+    double sum = 0, squares = 0;
+    for (unsigned i = 0; i < 16; i++)
+        begun[i] = w.client.apps[i].received;
+    run(16 * 100 * 16 * (uint64_t)kib * second_us / w.line.rate); /* 100 quanta for each */
+    for (unsigned i = 0; i < 16; i++) {
+        double share = (double)(w.client.apps[i].received - begun[i]);
+        sum += share;
+        squares += share * share;
+    }
+    assert_true(sum * sum / (16 * squares) >= 0.99); /* Jain's index */
+    end();
+}
+
+static void every_ready_stream_sends_within_two_rounds(void **state)
+{
+    (void)state;
+    enum { streams = 16, frames = 2 * streams * 4 }; /* of 64 KiB: four quanta */
+    tn_mux_frame frame;
+    unsigned last[streams] = {0};
+    begin((struct line){12500000, 5000, 4 * mib}, NULL, 0);
+    for (unsigned i = 0; i < streams; i++)
+        open_app(&w.server, bulk);
+    for (unsigned n = 1; n <= 4 * streams; n++) {
+        produce(&w.server);
+        if (!tn_mux_gather(w.server.mux, w.now_us, mib, &frame, 1))
+            break;
+        if (!frame.user)
+            continue;
+        unsigned i = (unsigned)((struct app *)frame.user - w.server.apps);
+        assert_true(n - last[i] <= frames);
+        last[i] = n;
+    }
+    for (unsigned i = 0; i < streams; i++)
+        assert_true(last[i] > 0);
+    end();
+}
+
+static void an_answer_to_a_ping_leaves_next(void **state)
+{
+    (void)state;
+    static const uint8_t ping[TN_FRAME_SIZE] = {0, TN_FRAME_PING, 0, TN_FRAME_SYN, 0, 0, 0, 0, 7};
+    tn_mux_frame frame;
+    begin((struct line){12500000, 5000, 64 * kib}, NULL, 0);
+    for (int i = 0; i < 16; i++)
+        open_app(&w.server, bulk);
+    run(second_us / 5);
+    for (int i = 0; i < 20; i++) {
+        feed(&w.server, ping, sizeof ping);
+        assert_int_equal(tn_mux_gather(w.server.mux, w.now_us, mib, &frame, 1), 1);
+        assert_int_equal(frame.hdr[1], TN_FRAME_PING);
+        assert_int_equal(frame.hdr[3], TN_FRAME_ACK);
+        tn_mux_gather(w.server.mux, w.now_us, mib, &frame, 1);
+    }
+    end();
+}
+
+/* ---- signs of life */
+
+static void one_direction_may_stall(void **state)
+{
+    (void)state;
+    begin((struct line){1250000, 25000, 64 * kib}, NULL, 0);
+    run(second_us / 2);
+    open_app(&w.server, bulk);
+    run(second_us);
+    w.up.dark = true;
+    run(19 * (uint64_t)second_us);
+    w.up.dark = false;
+    run(second_us);
+    uint64_t before = w.client.apps[0].received;
+    w.down.dark = true;
+    run(19 * (uint64_t)second_us);
+    w.down.dark = false;
+    run(2 * second_us);
+    assert_false(w.server.dead || w.client.dead);
+    assert_true(w.client.apps[0].received > before);
+    end();
+}
+
+static void both_ends_notice_a_dead_line(void **state)
+{
+    (void)state;
+    begin((struct line){1250000, 25000, 64 * kib}, NULL, 0);
+    run(second_us / 2);
+    open_app(&w.server, bulk);
+    run(second_us);
+    w.up.dark = w.down.dark = true;
+    run(20 * (uint64_t)second_us + 50000);
+    assert_true(w.server.dead && w.client.dead);
+    end();
+}
+
 /* ---- beside a bulk stream */
 
 static void converse(uint64_t span_us)
@@ -510,6 +620,11 @@ int main(void)
         cmocka_unit_test(a_path_that_becomes_longer_is_noticed),
         cmocka_unit_test(new_streams_begin_with_what_was_learned),
         cmocka_unit_test(an_idle_window_is_given_back),
+        cmocka_unit_test(equal_streams_get_equal_shares),
+        cmocka_unit_test(every_ready_stream_sends_within_two_rounds),
+        cmocka_unit_test(an_answer_to_a_ping_leaves_next),
+        cmocka_unit_test(one_direction_may_stall),
+        cmocka_unit_test(both_ends_notice_a_dead_line),
         cmocka_unit_test(an_interactive_stream_waits_for_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
