@@ -96,10 +96,17 @@ uint64_t Worker::visitor_source(const Address &peer) const
 void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
                            Seat seat)
 {
+    adopt_counted(std::move(socket), peer, std::move(ahead), std::move(seat), visitor_source(peer));
+}
+
+// `source` as it was counted: what counts may be another by now, or on another worker.
+void Worker::adopt_counted(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
+                           Seat seat, uint64_t source)
+{
     auto visitor = std::make_unique<Visitor>(*this, std::move(socket), peer, std::move(ahead),
                                              std::move(seat));
     Visitor *key = visitor.get();
-    visitors_.emplace(key, Guest{std::move(visitor), visitor_source(peer)});
+    visitors_.emplace(key, Guest{std::move(visitor), source});
     counters_.visitors.add();
     if (draining_)
         key->drain();
@@ -113,14 +120,16 @@ void Worker::hand_over(Seat seat, Descriptor socket, const Address &peer,
         Address peer;
         std::vector<uint8_t> ahead;
         Seat seat;
+        uint64_t source;
     };
-    shared_.visitors.enter(visitor_source(peer), 0, 0); // ours is still counted until it ends
+    const uint64_t source = visitor_source(peer);
+    shared_.visitors.enter(source, 0, 0); // ours is still counted until it ends
     Worker &there = sibling(seat.carrier()->ref.worker);
     auto parcel = std::make_shared<Parcel>(
-        Parcel{std::move(socket), peer, std::move(ahead), std::move(seat)});
+        Parcel{std::move(socket), peer, std::move(ahead), std::move(seat), source});
     there.loop().post([&there, parcel] {
-        there.adopt_visitor(std::move(parcel->socket), parcel->peer, std::move(parcel->ahead),
-                            std::move(parcel->seat));
+        there.adopt_counted(std::move(parcel->socket), parcel->peer, std::move(parcel->ahead),
+                            std::move(parcel->seat), parcel->source);
     });
 }
 

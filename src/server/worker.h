@@ -99,6 +99,8 @@ private:
         void operator()(tn_mux_pool *pool) const { tn_mux_pool_destroy(pool); }
     };
 
+    void adopt_counted(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
+                       Seat seat, uint64_t source);
     void check_drained();
     void close_sessions();
 

@@ -4,6 +4,7 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/option_change.h"
 #include "check.h"
 
 #include <cstdlib>
@@ -127,6 +128,27 @@ TEST(the_command_line_says_what_to_do)
     run = command({"-c", file.path, "--log-level", "debug", "--set", "limits.max_visitors=9"});
     CHECK(run.settings.log_level == LogLevel::debug && run.settings.max_visitors == 9);
     unsetenv("TUNNELD_LOG_LEVEL");
+}
+
+TEST(a_reload_compares_and_mixes_settings_key_by_key)
+{
+    const File same("workers: 2\n");
+    const ServerSettings old = load_server_settings(same.path);
+    ServerSettings next = load_server_settings(same.path);
+    CHECK(changed_options(server_options(), &old, &next).empty());
+    next.max_visitors = 6;
+    next.domains = {"c.d", "e.f"};
+    next.workers = 3;
+    next.log_level = LogLevel::warn;
+    next.name_grace = 1;
+    next.control_tls = false;
+    std::string keys;
+    for (const Option *option : changed_options(server_options(), &old, &next)) {
+        keys += std::string(option->key) + (option->extras.restart ? "! " : " ");
+        copy_option(*option, &old, &next);
+    }
+    CHECK(keys == "control_tls domain workers! timeouts.name_grace limits.max_visitors log.level ");
+    CHECK(changed_options(server_options(), &old, &next).empty() && next.domains == old.domains);
 }
 
 TEST(an_argument_that_nobody_wants_is_a_usage_error)
