@@ -152,8 +152,8 @@ def limits_and_the_log_level_are_in_force_at_once(box):
     rewrite(box, server, {'limits': {'max_header_bytes': 8192}, 'log': {'level': 'info'}})
     line = reload(server)
     assert 'limits.max_header_bytes' in line and 'log.level' in line, line
-    assert get(server, headers='X: ' + 'y' * 3000 + '\r\n').status == 200
-    assert len(server.access_lines()) > seen
+    wait_until(lambda: get(server, headers='X: ' + 'y' * 3000 + '\r\n').status == 200, 2, 'the new limit')
+    wait_until(lambda: len(server.access_lines()) > seen, 2, 'the line of a request')
 
 
 @claim
