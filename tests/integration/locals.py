@@ -84,8 +84,8 @@ class Received:
 class Channel:
     """One connection to a Scripted: what a script reads from and writes to."""
 
-    def __init__(self, sock):
-        self.sock, self.raw = sock, b''
+    def __init__(self, sock, keep=True):
+        self.sock, self.raw, self.keep = sock, b'', keep
         self.judge = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
 
     def send(self, data):
@@ -93,7 +93,7 @@ class Channel:
 
     def recv(self, size=65536):
         data = self.sock.recv(size)
-        self.raw += data
+        self.raw = self.raw + data if self.keep else data[-1000:]
         return data
 
     def head(self):
@@ -158,10 +158,11 @@ def answer(data=OK):
 class Scripted:
     """Runs `script(channel, request)` for every request head that comes in, on a thread for each
     connection; the connection goes on after a complete request, unless the script returns False.
-    `raw(channel)` instead takes each connection over before anything is read."""
+    `raw(channel)` instead takes each connection over before anything is read. What came is kept, for
+    the test to look at, unless `keep` says no."""
 
-    def __init__(self, box, script=None, raw=None, port=0, backlog=512, receive_buffer=None):
-        self.script, self.raw = script or answer(), raw
+    def __init__(self, box, script=None, raw=None, port=0, backlog=512, receive_buffer=None, keep=True):
+        self.script, self.raw, self.keep = script or answer(), raw, keep
         self.requests, self.errors, self.connections = [], [], 0
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -188,7 +189,7 @@ class Scripted:
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def serve(self, sock):
-        channel = Channel(sock)
+        channel = Channel(sock, self.keep)
         try:
             if self.raw:
                 self.raw(channel)
@@ -197,7 +198,8 @@ class Scripted:
                 request = channel.head()
                 if not request:
                     return
-                self.requests.append(request)
+                if self.keep:
+                    self.requests.append(request)
                 if self.script(channel, request) is False or not request.complete:
                     return
                 if not channel.next_request():

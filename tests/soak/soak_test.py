@@ -44,7 +44,7 @@ class Local:
 
     def __init__(self, box, problems):
         self.box, self.problems, self.random = box, problems, random.Random(SEED)
-        self.service = Scripted(box, self.script)
+        self.service = Scripted(box, self.script, keep=False)
         self.port = self.service.port
 
     def script(self, channel, request):
