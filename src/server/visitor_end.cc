@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: ISC
+//
+// How a visitor gets an answer of our own, and how it leaves.
+
+#include "server/visitor.h"
+
+#include "base/log.h"
+#include "flow/error_page.h"
+#include "net/loop.h"
+#include "server/options.h"
+#include "server/worker.h"
+
+namespace tunnel {
+
+namespace {
+
+constexpr size_t linger_bytes = 1024 * 1024; // read into nothing while lingering
+
+std::span<const uint8_t> bytes_of(std::string_view text)
+{
+    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+} // namespace
+
+// ---------------------------------------------------------------- our own answers
+
+void Visitor::refuse(Reason reason, uint16_t status, const char *why, unsigned retry_after,
+                     uint64_t bytes_in)
+{
+    const ReasonRow &row = reason_row(reason);
+    ErrorPage page = {status ? status : row.status, row.name, row.sentence,
+                      retry_after ? retry_after : row.retry_after};
+    worker_.counters().reject(reason);
+    if (*why)
+        log_debug("request refused", {{"visitor", peer_text_}, {"why", why}});
+    // Whatever of the request has not been read would be taken for the next one.
+    bool keep =
+        facts_.keep_alive && !draining_ && request_->complete() && reason != Reason::header_timeout;
+    std::string answer = error_response(page, facts_.json, keep, facts_.head);
+    connection_.write(bytes_of(answer));
+    log_access(reason, page.status, bytes_in, answer.size());
+    facts_.keep_alive = keep;
+    enter(State::answering);
+    if (connection_.queued() == 0)
+        answered();
+}
+
+void Visitor::answered()
+{
+    if (facts_.keep_alive)
+        return next_request();
+    linger();
+}
+
+void Visitor::on_sent(size_t) noexcept
+{
+    if (state_ == State::answering && connection_.queued() == 0)
+        answered();
+}
+
+void Visitor::count(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
+{
+    Counters &counters = worker_.counters();
+    const Micros now = worker_.loop().now();
+    counters.responses[status / 100 % counters.responses.size()].add();
+    counters.bytes_in.add(bytes_in);
+    counters.bytes_out.add(bytes_out);
+    if (status != 101)
+        counters.durations.add(now - started_at_);
+    if (tunnel_)
+        tunnel_->traffic.add(reason == Reason::ok, bytes_in, bytes_out, now);
+}
+
+void Visitor::log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
+{
+    count(reason, status, bytes_in, bytes_out);
+    if (!worker_.access_log().wanted())
+        return;
+    AccessEntry entry;
+    entry.visitor = peer_text_;
+    entry.host = host_;
+    entry.tunnel = tunnel_ ? std::string_view(tunnel_->subdomain) : std::string_view();
+    entry.method = method_;
+    entry.path = path_;
+    entry.request_id = request_id_;
+    entry.status = status;
+    entry.bytes_in = bytes_in;
+    entry.bytes_out = bytes_out;
+    entry.duration = worker_.loop().now() - started_at_;
+    entry.reason = reason;
+    worker_.access_log().write(entry);
+}
+
+// ---------------------------------------------------------------- leaving
+
+// Closing with unread bytes would reset the connection, and the reset could overtake our last
+// answer (RFC 9112 9.6): so half-close, and read the rest into nothing for a while.
+void Visitor::linger()
+{
+    connection_.set_abortive(false);
+    connection_.finish();
+    enter(State::lingering);
+    ahead_.clear();
+    lingered_ = 0;
+    discard();
+}
+
+void Visitor::discard()
+{
+    uint8_t dropped[16 * 1024];
+    while (lingered_ < linger_bytes) {
+        ssize_t n = connection_.read(dropped, sizeof dropped);
+        if (n == 0)
+            return;
+        if (n < 0)
+            return leave();
+        lingered_ += size_t(n);
+    }
+    leave();
+}
+
+void Visitor::leave_cleanly()
+{
+    connection_.set_abortive(false);
+    leave();
+}
+
+void Visitor::on_broken() noexcept { leave(); }
+
+void Visitor::on_timeout()
+{
+    if (exchange_)
+        return exchange_->check_timeouts();
+    if (state_ == State::reading && request_->started())
+        return refuse(Reason::header_timeout);
+    leave();
+}
+
+void Visitor::leave()
+{
+    if (state_ == State::gone)
+        return;
+    enter(State::gone);
+    worker_.end_visitor(*this);
+}
+
+} // namespace tunnel
