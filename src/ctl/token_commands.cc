@@ -34,7 +34,8 @@ int64_t read_expiry(const Arguments &arguments)
 std::vector<std::string> read_names(const Arguments &arguments)
 {
     std::vector<std::string> names;
-    for (std::string_view each : split(arguments.value("subdomains"), ','))
+    const std::string list = arguments.value("subdomains");
+    for (std::string_view each : split(list, ','))
         if (const std::string name = to_lower(trim(each)); !name.empty()) {
             if (!is_name_pattern(name))
                 throw Failure(exit_usage, "--subdomains: expected letters, digits, hyphens and *, "
