@@ -42,13 +42,17 @@ bool goes_on(const tn_http1_field &field, const tn_http1_head &head, bool truste
     }
 }
 
-std::string_view port_of(std::string_view host)
+// The port of `host`, or the usual one of `proto`.
+std::string_view port_of(std::string_view host, std::string_view proto)
 {
+    std::string_view usual = proto == "https" ? "443" : "80";
     size_t colon = host.rfind(':');
-    if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos)
-        return "80";
+    if (colon == std::string_view::npos)
+        return usual;
     std::string_view port = host.substr(colon + 1);
-    return port.empty() ? "80" : port;
+    auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    bool number = !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), digit);
+    return number ? port : usual; // [2001:db8::1] has colons and no port
 }
 
 void write_forwarded_for(HeadWriter &out, const tn_http1_head &head, const ForwardFacts &facts)
@@ -62,14 +66,19 @@ void write_forwarded_for(HeadWriter &out, const tn_http1_head &head, const Forwa
 
 void write_origin(HeadWriter &out, const tn_http1_head &head, const ForwardFacts &facts)
 {
-    auto given = [&](tn_http1_name name) { return facts.trusted && tn_http1_find(&head, name); };
+    auto given = [&](tn_http1_name name) {
+        return facts.trusted ? tn_http1_find(&head, name) : nullptr;
+    };
+    const tn_http1_field *proto = given(TN_HTTP1_X_FORWARDED_PROTO);
+    const tn_http1_field *host = given(TN_HTTP1_X_FORWARDED_HOST);
     write_forwarded_for(out, head, facts);
-    if (!given(TN_HTTP1_X_FORWARDED_PROTO))
+    if (!proto)
         out.field("X-Forwarded-Proto", "http");
-    if (!given(TN_HTTP1_X_FORWARDED_HOST))
+    if (!host)
         out.field("X-Forwarded-Host", text_of(head.host));
     if (!given(TN_HTTP1_X_FORWARDED_PORT))
-        out.field("X-Forwarded-Port", port_of(text_of(head.host)));
+        out.field("X-Forwarded-Port", port_of(text_of(host ? host->value : head.host),
+                                              proto ? text_of(proto->value) : "http"));
     out.field("X-Request-Id", facts.request_id);
 }
 

@@ -450,6 +450,18 @@ def forwarding_fields_of_trusted_proxies_are_kept(box):
     seen = local.requests[0]
     assert seen.values('x-forwarded-for') == ['198.51.100.7, 127.0.0.1'], seen.headers
     assert seen.values('x-forwarded-proto') == ['https'], seen.headers
+    assert seen.values('x-forwarded-port') == ['443'], seen.headers
+
+
+@claim
+def the_forwarded_port_is_the_one_the_visitor_asked_for(box):
+    local = Scripted(box)
+    server, _ = box.pair(local.port, server={'trusted_proxies': ['127.0.0.0/8']})
+    for headers, port in (('', '80'), ('X-Forwarded-Host: a.example:8443\r\n', '8443'),
+                          ('X-Forwarded-Host: [2001:db8::1]\r\nX-Forwarded-Proto: https\r\n', '443'),
+                          ('X-Forwarded-Port: 6\r\n', '6')):
+        get(server, headers=headers)
+        assert local.requests[-1].values('x-forwarded-port') == [port], (headers, local.requests[-1].headers)
 
 
 @claim
