@@ -24,11 +24,13 @@ public:
 
     explicit Backoff(const Settings &settings) : settings_(settings) {}
 
-    // Tries in a row that have failed.
+    // Tries that have failed, and sessions that were short.
     uint64_t failures() const { return failures_; }
+
+    // As many tries in a row have failed as may.
     bool exhausted() const
     {
-        return settings_.max_attempts != 0 && failures_ >= settings_.max_attempts;
+        return settings_.max_attempts != 0 && failures_ >= forgiven_ + settings_.max_attempts;
     }
 
     // One more try failed: the delay before the next, for `random` in [0, 1). What the server
@@ -43,11 +45,13 @@ public:
         return std::min(asked_for, most_asked_for) + least + Micros(random * spread);
     }
 
-    // A session ended after `life`: a good one starts the counting anew.
+    // A session ended after `life`, and fail() follows. That it stood ends a row of tries, and its
+    // loss is none; only a good one makes the delays short again.
     void lived(Micros life)
     {
         if (life >= good_life)
             failures_ = 0;
+        forgiven_ = failures_ + 1;
     }
 
 private:
@@ -57,6 +61,7 @@ private:
 
     Settings settings_;
     uint64_t failures_ = 0;
+    uint64_t forgiven_ = 0; // of them, before this row of tries
 };
 
 } // namespace tunnel

@@ -69,6 +69,19 @@ TEST(the_tries_end_where_they_are_limited)
     CHECK(backoff.exhausted());
 }
 
+TEST(a_session_ends_a_row_of_tries_and_its_loss_is_none)
+{
+    Backoff backoff({second, 10 * second, 2.0, 1});
+    for (uint64_t lost = 1; lost <= 3; lost++) {
+        backoff.lived(second);
+        backoff.fail(0);
+        CHECK(!backoff.exhausted());
+        CHECK(backoff.failures() == lost);
+    }
+    backoff.fail(0);
+    CHECK(backoff.exhausted());
+}
+
 TEST(without_a_limit_the_tries_never_end)
 {
     Backoff backoff(usual);
