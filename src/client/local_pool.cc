@@ -3,6 +3,7 @@
 #include "client/local_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tunnel {
 namespace {
@@ -97,6 +98,7 @@ std::unique_ptr<LocalPool::Request> LocalPool::acquire(const LocalTarget &target
 
 void LocalPool::give_back(LocalLease lease)
 {
+    take_back(lease);
     LocalPlace &place = *lease.place;
     lease.reused = true;
     bool wanted = settings_.pool_max_idle > 0 || !place.waiting.empty();
@@ -114,8 +116,24 @@ void LocalPool::drop(LocalLease lease)
     serve(place);
 }
 
+void LocalPool::set_aside(LocalLease &lease)
+{
+    if (std::exchange(lease.aside, true))
+        return;
+    lease.place->open--;
+    if (!lease.place->waiting.empty())
+        serve_later_.start(0);
+}
+
+void LocalPool::take_back(LocalLease &lease)
+{
+    if (std::exchange(lease.aside, false))
+        lease.place->open++;
+}
+
 void LocalPool::close(LocalLease lease)
 {
+    take_back(lease);
     lease.place->open--;
     if (!lease.connection)
         return;

@@ -32,6 +32,7 @@ struct LocalLease {
     bool reused = false;         // it has served a visit before
     Micros born = 0;             // when it was dialled
     LocalPlace *place = nullptr; // the pool's
+    bool aside = false;          // not counted for now
 };
 
 struct LocalOutcome {
@@ -87,6 +88,10 @@ public:
     // After a complete response only, and with nothing unsent. May be called inside the
     // connection's own callbacks, and may call the Done of somebody who waits.
     void give_back(LocalLease lease);
+    // A lease whose answer waits for nothing but a slow visitor does not count among the open
+    // ones: two hundred of them must not keep others from the service.
+    void set_aside(LocalLease &lease);
+    void take_back(LocalLease &lease); // it counts again, beyond the limit if need be
     // Closes the connection and frees its place. May be called as give_back().
     void drop(LocalLease lease);
 

@@ -44,7 +44,7 @@ bool lies_in(std::span<const uint8_t> part, std::span<const uint8_t> whole)
 
 Visit::Visit(VisitContext &context, std::unique_ptr<Stream> stream, Owner &owner)
     : context_(context), stream_(std::move(stream)), owner_(owner),
-      timer_(context.loop, [this] { end("not taken in time"); }),
+      timer_(context.loop, [this] { on_timeout(); }),
       request_(Message::Kind::request, request_limits(), true),
       response_(Message::Kind::response, response_limits(), true), started_at_(context.loop.now())
 {
@@ -278,6 +278,14 @@ void Visit::fail(uint16_t status, const char *code, const std::string &sentence)
     stream_->finish();
     stream_->left(0, true);
     timer_.start(answer_time);
+}
+
+void Visit::on_timeout()
+{
+    if (state_ == State::serving)
+        return context_.pool.set_aside(local_);
+    if (state_ == State::answering)
+        end("not taken in time");
 }
 
 void Visit::end(const char *reason)

@@ -102,6 +102,7 @@ private:
     void start_relay();
 
     void fail(uint16_t status, const char *code, const std::string &sentence);
+    void on_timeout();
     void end(const char *reason);
 
     VisitContext &context_;

@@ -6,6 +6,13 @@
 
 namespace tunnel {
 
+namespace {
+
+// So long may a visitor take nothing before the local connection stops counting as open.
+constexpr Micros stall_time = 1 * second;
+
+} // namespace
+
 void Visit::on_readable() noexcept
 {
     if (state_ == State::serving)
@@ -16,6 +23,8 @@ size_t Visit::on_stream_pull(uint8_t *dst, size_t size) noexcept
 {
     if (state_ != State::serving || failed_ || response_.complete() || switched_)
         return 0;
+    timer_.stop();
+    context_.pool.take_back(local_);
     ssize_t n = local_.connection->read(dst, size);
     if (n < 0) {
         stream_->want_pulled();
@@ -25,7 +34,7 @@ size_t Visit::on_stream_pull(uint8_t *dst, size_t size) noexcept
     if (failed_)
         passed = 0;
     record_.bytes_out += passed;
-    bool more = passed < size && local_.connection->readable();
+    bool more = local_.connection->readable();
     if (failed_ || response_.complete() || switched_ || more)
         stream_->want_pulled();
     return passed;
@@ -86,6 +95,8 @@ void Visit::on_stream_pulled() noexcept
     if (local_.connection->end() != Connection::End::none)
         return response_ended();
     stream_->ready();
+    if (stream_->blocked())
+        timer_.start(stall_time);
 }
 
 // The local connection is at its end before the response is, by what we know.

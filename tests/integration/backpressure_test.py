@@ -36,7 +36,7 @@ def two_hundred_visitors_who_read_a_byte_a_second_cost_little(box):
     nginx.file('big', b'b' * (20 * MIB))
     nginx.file('ok', b'ok')
     server = box.server({'limits': {'max_visitors_per_ip': 0}})
-    client = box.client(server, {'app': nginx.port}, {'pool': {'max_open': 300}})
+    client = box.client(server, {'app': nginx.port})
     get(server, '/ok')
     before = server.rss(), client.rss()
     slow = []
