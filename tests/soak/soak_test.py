@@ -96,7 +96,7 @@ class Local:
             except OSError:
                 pass
         time.sleep(0.1)
-        self.service = Scripted(self.box, self.script, port=self.port)
+        self.service = Scripted(self.box, self.script, port=self.port, keep=False)
 
 
 class Load:
