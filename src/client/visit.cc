@@ -132,10 +132,7 @@ void Visit::take_request(std::span<const uint8_t> bytes)
             pass_down(lies_in(piece, bytes) ? piece : std::span<const uint8_t>());
             break;
         case Message::Found::more:
-            return;
         case Message::Found::end:
-            if (!local_.connection && !asking_ && state_ == State::waiting)
-                return ask_for_local(false);
             return;
         case Message::Found::trailers:
         case Message::Found::broken:
@@ -274,7 +271,7 @@ void Visit::fail(uint16_t status, const char *code, const std::string &sentence)
     record_.reason = code;
     std::string answer = error_response({status, code, sentence}, json_, true, to_head_);
     record_.bytes_out = answer.size();
-    stream_->send({reinterpret_cast<const uint8_t *>(answer.data()), answer.size()});
+    stream_->send(bytes_of(answer));
     stream_->finish();
     stream_->left(0, true);
     timer_.start(answer_time);

@@ -9,6 +9,14 @@
 
 namespace tunnel {
 
+size_t fields_room(const tn_http1_head &head)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < head.field_count; i++)
+        room += head.fields[i].name.len + head.fields[i].value.len + 4; // ": ", CRLF
+    return room;
+}
+
 HeadWriter::HeadWriter(Loop &loop, size_t room) : start_(loop.borrow(room)), room_(room) {}
 
 HeadWriter &HeadWriter::add(std::string_view text)

@@ -18,6 +18,14 @@ inline std::string_view text_of(tn_slice slice)
     return {reinterpret_cast<const char *>(slice.data), slice.len};
 }
 
+inline std::span<const uint8_t> bytes_of(std::string_view text)
+{
+    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+// Bytes that the fields of `head` take, each on a line of its own.
+size_t fields_room(const tn_http1_head &head);
+
 class HeadWriter {
 public:
     HeadWriter(Loop &loop, size_t room); // more than `room` is never written

@@ -2,8 +2,6 @@
 
 #include "flow/link.h"
 
-#include "base/log.h"
-
 #include <algorithm>
 
 namespace tunnel {

@@ -27,7 +27,8 @@ public:
     class Owner {
     public:
         virtual void on_link_open() noexcept {} // TLS is up; without TLS: in the first turn
-        // The peer opened a stream (its ACK is queued). Set its owner, or drop it: that resets it.
+        // The peer opened a stream; it hears of our ACK soon. Set its owner, or drop it: that
+        // resets it.
         virtual void on_link_stream(std::unique_ptr<Stream> stream) noexcept = 0;
         virtual void on_link_goaway() noexcept {} // the peer takes no new streams; the rest goes on
         virtual void on_link_drained() noexcept {} // after drain(): no stream is left

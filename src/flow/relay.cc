@@ -27,13 +27,9 @@ void Relay::preload_to_socket(std::span<const uint8_t> bytes)
     socket_.write(bytes);
 }
 
-void Relay::stream_already_finished() { stream_fin_ = true; }
-
 void Relay::start()
 {
     moved();
-    if (stream_fin_)
-        on_stream_fin();
     on_readable();
 }
 

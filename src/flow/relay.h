@@ -38,7 +38,6 @@ public:
     void preload_to_stream(std::span<const uint8_t> bytes);
     void preload_to_socket(
         std::span<const uint8_t> bytes); // arrived on the stream: counts for its window
-    void stream_already_finished();      // its FIN came before the relay stood
     void start(); // after the preloads; may end it at once, by a callback of a later turn
 
     uint64_t to_stream_bytes() const { return to_stream_; }

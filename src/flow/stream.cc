@@ -149,12 +149,4 @@ void Stream::reset(uint32_t code)
     detach();
 }
 
-uint32_t Stream::id() const
-{
-    tn_stream_info info;
-    if (!link_ || tn_stream_get_info(link_->mux_, handle_, &info) != TN_OK)
-        return 0;
-    return info.id;
-}
-
 } // namespace tunnel

@@ -34,7 +34,7 @@ public:
         virtual void on_stream_broken(tn_close_reason reason, uint32_t code) noexcept = 0;
         // After ready(): writes up to `size` bytes to `dst`, returns how many. Fewer than `size`
         // means that the source has run dry: call ready() again when it has more. Must not call
-        // anything of the stream but pulled().
+        // anything of the stream but want_pulled().
         virtual size_t on_stream_pull(uint8_t *, size_t) noexcept { return 0; }
         // After a pull that called want_pulled(): now everything may be called again, but the
         // loop's read scratch is in use.
@@ -63,7 +63,6 @@ public:
     // What is written out may differ in length from what came in (heads are edited): so `sent`
     // may be a little off as long as `all` comes in the end.
     void left(size_t sent, bool all);
-    size_t held() const { return held_; } // arrived and not yet left
 
     void finish(); // half-close after the last queued byte
     // Finish with nothing queued; what still arrives is dropped for a while, then RST. No further
@@ -72,7 +71,6 @@ public:
     void reset(uint32_t code); // TN_RST_*. No further callbacks
     bool ended() const { return link_ == nullptr; }
     Link *link() { return link_; }
-    uint32_t id() const; // on the wire; 0 before it is
 
 private:
     friend class Link;

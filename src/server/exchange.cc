@@ -176,34 +176,36 @@ void Exchange::on_stream_pulled() noexcept
 
 // ---------------------------------------------------------------- time and end
 
+// What is waited for now; where several are overdue the first counts.
+std::array<Exchange::Wait, 4> Exchange::waits() const
+{
+    bool in_body = response_.started() || !request_.complete();
+    return {{
+        {answered_ ? never : after(opened_at_, settings_.dial_timeout), Reason::dial_timeout},
+        {response_.started() ? never : after(requested_at_, settings_.request_timeout),
+         Reason::request_timeout},
+        {visitor_.queued() > 0 ? after(taken_at_, settings_.write_timeout) : never,
+         Reason::write_timeout},
+        {in_body ? after(moved_at_, settings_.idle_timeout) : never, Reason::idle_timeout},
+    }};
+}
+
 void Exchange::arm_timer()
 {
     if (ended_ || relay_)
         return;
     Micros due = never;
-    if (!answered_)
-        due = std::min(due, after(opened_at_, settings_.dial_timeout));
-    if (!response_.started())
-        due = std::min(due, after(requested_at_, settings_.request_timeout));
-    if (response_.started() || !request_.complete())
-        due = std::min(due, after(moved_at_, settings_.idle_timeout));
-    if (visitor_.queued() > 0)
-        due = std::min(due, after(taken_at_, settings_.write_timeout));
+    for (const Wait &wait : waits())
+        due = std::min(due, wait.until);
     timer_.start_at(due);
 }
 
 void Exchange::check_timeouts()
 {
     Micros now = visitor_.loop().now();
-    if (!answered_ && now >= after(opened_at_, settings_.dial_timeout))
-        return end(Reason::dial_timeout);
-    if (!response_.started() && now >= after(requested_at_, settings_.request_timeout))
-        return end(Reason::request_timeout);
-    if (visitor_.queued() > 0 && now >= after(taken_at_, settings_.write_timeout))
-        return end(Reason::write_timeout);
-    if ((response_.started() || !request_.complete()) &&
-        now >= after(moved_at_, settings_.idle_timeout))
-        return end(Reason::idle_timeout);
+    for (const Wait &wait : waits())
+        if (now >= wait.until)
+            return end(wait.otherwise);
     arm_timer();
 }
 

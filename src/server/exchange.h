@@ -13,13 +13,13 @@
 #include "flow/relay.h"
 #include "server/reason.h"
 
+#include <array>
 #include <memory>
 #include <vector>
 
 namespace tunnel {
 
 struct ServerSettings;
-class HeadWriter;
 class Session;
 
 // What of the request's head matters after it has gone on.
@@ -103,10 +103,14 @@ private:
     void pass_trailers(std::span<const uint8_t> lines);
     void finish_response();
     void switch_protocols(std::span<const uint8_t> rest);
-    void write_fields(HeadWriter &head, const tn_http1_head &from);
 
     void put(std::span<const uint8_t> bytes);
     void put_text(std::string_view text);
+    struct Wait {
+        Micros until; // never: not waited for
+        Reason otherwise;
+    };
+    std::array<Wait, 4> waits() const;
     void arm_timer();
     void end(Reason reason);
 

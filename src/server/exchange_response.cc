@@ -18,9 +18,16 @@ namespace {
 // Interim responses (1xx) to one request; more are a fault of the local service.
 constexpr unsigned max_interims = 64;
 
-std::span<const uint8_t> bytes_of(std::string_view text)
+// Room for everything that a head may become: what it was, plus the fields we add.
+size_t room_for(const tn_http1_head &head) { return 256 + head.reason.len + fields_room(head); }
+
+// The status line, and the fields that go beyond one hop.
+void write_head(HeadWriter &out, const tn_http1_head &head)
 {
-    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+    out.add("HTTP/1.1 ").number(head.status).add(" ").add(head.reason).add("\r\n");
+    for (size_t i = 0; i < head.field_count; i++)
+        if (!head.fields[i].hop)
+            out.field(head.fields[i]);
 }
 
 } // namespace
@@ -33,7 +40,7 @@ void Exchange::on_stream_answered() noexcept
 
 void Exchange::on_stream_data(std::span<const uint8_t> bytes) noexcept
 {
-    if (ended_)
+    if (ended_ || response_.complete()) // what stands behind the response is nobody's
         return;
     answered_ = true;
     if (visitor_.queued() == 0)
@@ -81,31 +88,6 @@ void Exchange::take_head(std::span<const uint8_t> rest)
     pass_head();
 }
 
-void Exchange::write_fields(HeadWriter &out, const tn_http1_head &from)
-{
-    for (size_t i = 0; i < from.field_count; i++)
-        if (!from.fields[i].hop)
-            out.field(from.fields[i]);
-}
-
-namespace {
-
-// Room for everything that a head may become: what it was, plus the fields we add.
-size_t room_for(const tn_http1_head &head)
-{
-    size_t room = 256 + head.reason.len;
-    for (size_t i = 0; i < head.field_count; i++)
-        room += head.fields[i].name.len + head.fields[i].value.len + 4;
-    return room;
-}
-
-void write_status_line(HeadWriter &out, const tn_http1_head &head)
-{
-    out.add("HTTP/1.1 ").number(head.status).add(" ").add(head.reason).add("\r\n");
-}
-
-} // namespace
-
 void Exchange::pass_interim()
 {
     if (++interims_ > max_interims)
@@ -115,8 +97,7 @@ void Exchange::pass_interim()
         return; // RFC 9110 15.2: never to an HTTP/1.0 client
     const tn_http1_head &head = response_.head();
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_status_line(out, head);
-    write_fields(out, head);
+    write_head(out, head);
     put(out.end().bytes());
 }
 
@@ -134,8 +115,7 @@ void Exchange::pass_head()
     }
 
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_status_line(out, head);
-    write_fields(out, head);
+    write_head(out, head);
     if (framing_ == Framing::chunked)
         out.field("Transfer-Encoding", "chunked");
     if (!facts_.keep_alive)
@@ -170,7 +150,6 @@ void Exchange::finish_response()
 {
     if (framing_ == Framing::chunked)
         put_text(trailers_ ? "\r\n" : "0\r\n\r\n");
-    framing_ = framing_ == Framing::chunked ? Framing::plain : framing_;
     if (visitor_.queued() == 0)
         end(Reason::ok);
 }
@@ -181,8 +160,7 @@ void Exchange::switch_protocols(std::span<const uint8_t> rest)
     responded_ = true;
     status_ = 101;
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_status_line(out, head);
-    write_fields(out, head);
+    write_head(out, head);
     out.field("Connection", "Upgrade");
     if (const tn_http1_field *upgrade = tn_http1_find(&head, TN_HTTP1_UPGRADE))
         out.field(*upgrade);

@@ -86,10 +86,7 @@ void write_origin(HeadWriter &out, const tn_http1_head &head, const ForwardFacts
 
 size_t request_head_room(const tn_http1_head &head)
 {
-    size_t room = 512 + head.method.len + head.target.len + 3 * head.host.len;
-    for (size_t i = 0; i < head.field_count; i++)
-        room += head.fields[i].name.len + head.fields[i].value.len + 4;
-    return room;
+    return 512 + head.method.len + head.target.len + 3 * head.host.len + fields_room(head);
 }
 
 void write_request(HeadWriter &out, const tn_http1_head &head, const ForwardFacts &facts)

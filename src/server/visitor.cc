@@ -2,7 +2,6 @@
 
 #include "server/visitor.h"
 
-#include "base/log.h"
 #include "flow/error_page.h"
 #include "net/loop.h"
 #include "server/directory.h"
@@ -288,7 +287,8 @@ void Visitor::on_exchange_end(Reason reason) noexcept
         return next_request();
     if (!done.request_complete() || !ahead_.empty() || connection_.readable())
         return linger();
-    leave_cleanly();
+    connection_.set_abortive(false);
+    leave();
 }
 
 void Visitor::next_request()

@@ -71,7 +71,6 @@ private:
     void linger();
     void discard();
     void on_timeout();
-    void leave_cleanly();
     void leave();
 
     Worker &worker_;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "flow/error_page.h"
+#include "flow/head.h"
 #include "net/loop.h"
 #include "server/options.h"
 #include "server/worker.h"
@@ -15,11 +16,6 @@ namespace tunnel {
 namespace {
 
 constexpr size_t linger_bytes = 1024 * 1024; // read into nothing while lingering
-
-std::span<const uint8_t> bytes_of(std::string_view text)
-{
-    return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
-}
 
 } // namespace
 
@@ -117,12 +113,6 @@ void Visitor::discard()
             return leave();
         lingered_ += size_t(n);
     }
-    leave();
-}
-
-void Visitor::leave_cleanly()
-{
-    connection_.set_abortive(false);
     leave();
 }
 
