@@ -69,6 +69,12 @@ typedef struct tn_control {
     /* handshake: the session that this link joins; response: the session */
     const char *session_id;
 
+    /* handshake_response, with capability "account": whose token it is and what it may do */
+    const char *user;
+    const char *const *allowed; /* names, with "*"; none: every name */
+    size_t allowed_count;
+    const char *expires; /* RFC 3339; absent: never */
+
     /* handshake_response, tunnel_update */
     bool success;
     const tn_tunnel_status *statuses; /* tunnel_update: one */

@@ -54,6 +54,14 @@ SessionEnd refused_end(const tn_control &message)
             retry_after};
 }
 
+Account account_of(const tn_control &message)
+{
+    Account account = {shown(message.user), {}, shown(message.expires)};
+    for (size_t i = 0; i < message.allowed_count; i++)
+        account.allowed.push_back(shown(message.allowed[i]));
+    return account;
+}
+
 bool accepts(const tn_control &message, const char *capability)
 {
     for (size_t i = 0; i < message.capability_count; i++)
@@ -65,7 +73,7 @@ bool accepts(const tn_control &message, const char *capability)
 bool send(ControlChannel &control, tn_control message, const ClientSettings &settings,
           const std::string &client_id)
 {
-    std::vector<const char *> capabilities = {"control", "small-window"};
+    std::vector<const char *> capabilities = {"control", "small-window", "account"};
     if (settings.connections > 1)
         capabilities.push_back("carriers");
     message.type = TN_CONTROL_HANDSHAKE;
@@ -89,6 +97,9 @@ LoginAnswer read_answer(const tn_control &message)
     else
         answer.accepted = true;
     answer.session_id = shown(message.session_id);
+    answer.server_time = shown(message.timestamp);
+    if (accepts(message, "account"))
+        answer.account = account_of(message);
     answer.control_stays = accepts(message, "control");
     answer.small_window = accepts(message, "small-window");
     answer.carriers = accepts(message, "carriers");
@@ -96,6 +107,13 @@ LoginAnswer read_answer(const tn_control &message)
 }
 
 } // namespace
+
+bool Account::may_use(const std::string &subdomain) const
+{
+    return allowed.empty() ||
+           std::any_of(allowed.begin(), allowed.end(),
+                       [&](const std::string &name) { return matches_glob(name, subdomain); });
+}
 
 std::string shown(const char *text)
 {

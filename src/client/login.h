@@ -38,11 +38,22 @@ struct TunnelAnswer {
     std::string sentence;
 };
 
+// Whose token it is, as far as the server tells (capability "account").
+struct Account {
+    std::string user;                 // empty: not told
+    std::vector<std::string> allowed; // names, with "*"; empty: every name
+    std::string expires;              // RFC 3339; empty: never
+
+    bool may_use(const std::string &subdomain) const;
+};
+
 struct LoginAnswer {
     bool accepted = false;
     SessionEnd end; // why not
     std::vector<TunnelAnswer> tunnels;
     std::string session_id;
+    Account account;
+    std::string server_time;    // RFC 3339; empty: not told
     bool control_stays = false; // capability "control": the stream is for later messages too
     bool carriers = false;      // capability "carriers": further links may join the session
     bool small_window = false;  // capability "small-window": visits begin with little credit

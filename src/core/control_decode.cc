@@ -23,6 +23,7 @@ struct Message {
     tn_tunnel_request *tunnels;
     tn_tunnel_status *statuses;
     const char **capabilities;
+    const char **allowed;
 };
 
 struct Decoder {
@@ -184,25 +185,41 @@ tn_error read_statuses(const Decoder &decoder, const char *key, const json_t *va
     return error;
 }
 
-tn_error read_names(const Decoder &decoder, const char *key, const json_t *value)
+tn_error read_names(const Decoder &decoder, const char *key, const json_t *value, size_t max,
+                    const char **&owned, size_t &count)
 {
     if (!json_is_array(value))
         return complain(decoder, key, "is not an array");
-    size_t count = json_array_size(value);
-    if (count > capabilities_max)
+    count = json_array_size(value);
+    if (count > max)
         return complain(decoder, key, "has too many elements");
-    Message &message = decoder.message;
-    message.capabilities = static_cast<const char **>(calloc(count + 1, sizeof(char *)));
-    if (!message.capabilities)
+    owned = static_cast<const char **>(calloc(count + 1, sizeof(char *)));
+    if (!owned)
         return TN_ERR_NOMEM;
 
     for (size_t i = 0; i < count; ++i)
-        if (tn_error error = read_text(decoder, key, json_array_get(value, i), name_max,
-                                       message.capabilities[i]))
+        if (tn_error error =
+                read_text(decoder, key, json_array_get(value, i), name_max, owned[i]))
             return error;
-    message.control.capabilities = message.capabilities;
-    message.control.capability_count = count;
     return TN_OK;
+}
+
+tn_error read_capabilities(const Decoder &decoder, const char *key, const json_t *value)
+{
+    Message &message = decoder.message;
+    tn_error error = read_names(decoder, key, value, capabilities_max, message.capabilities,
+                                message.control.capability_count);
+    message.control.capabilities = message.capabilities;
+    return error;
+}
+
+tn_error read_allowed(const Decoder &decoder, const char *key, const json_t *value)
+{
+    Message &message = decoder.message;
+    tn_error error = read_names(decoder, key, value, allowed_max, message.allowed,
+                                message.control.allowed_count);
+    message.control.allowed = message.allowed;
+    return error;
 }
 
 tn_error read_value(Decoder &decoder, const Rule &rule, const json_t *value, void *out)
@@ -226,7 +243,9 @@ tn_error read_value(Decoder &decoder, const Rule &rule, const json_t *value, voi
     case Kind::activity:
         return read_activity(decoder, key, value, place<bool>(out, rule));
     case Kind::names:
-        return read_names(decoder, key, value);
+        return read_capabilities(decoder, key, value);
+    case Kind::patterns:
+        return read_allowed(decoder, key, value);
     case Kind::tunnel:
     case Kind::tunnels:
         return read_tunnels(decoder, key, value, rule.kind == Kind::tunnel);
@@ -353,5 +372,6 @@ void tn_control_free(tn_control *control)
     free(message->tunnels);
     free(message->statuses);
     free(message->capabilities);
+    free(message->allowed);
     free(message);
 }

@@ -74,14 +74,14 @@ tn_error write_integer(json_t *object, const Rule &rule, int64_t value)
     return add(object, rule.key, json_integer(value));
 }
 
-tn_error write_names(json_t *object, const Rule &rule, const tn_control &control)
+tn_error write_names(json_t *object, const Rule &rule, std::span<const char *const> names)
 {
-    if (control.capability_count == 0)
+    if (names.empty())
         return TN_OK;
     json_t *array = json_array();
     tn_error error = add(object, rule.key, array);
-    for (size_t i = 0; i < control.capability_count && error == TN_OK; ++i) {
-        const char *text = control.capabilities[i];
+    for (size_t i = 0; i < names.size() && error == TN_OK; ++i) {
+        const char *text = names[i];
         if (!is_utf8(text))
             error = TN_ERR_INVAL;
         else if (json_array_append_new(array, json_string_nocheck(text)) != 0)
@@ -142,7 +142,9 @@ tn_error write_value(json_t *object, const Rule &rule, const void *from, const t
     case Kind::activity:
         return add_text(object, rule.key, place<bool>(from, rule) ? "active" : "error");
     case Kind::names:
-        return write_names(object, rule, control);
+        return write_names(object, rule, {control.capabilities, control.capability_count});
+    case Kind::patterns:
+        return write_names(object, rule, {control.allowed, control.allowed_count});
     case Kind::tunnel:
         return write_one(object, rule, tunnel_rules, tunnels, control);
     case Kind::tunnels:

@@ -47,6 +47,9 @@ constexpr Rule handshake_response[] = {
     {"error_code", name, optional, offsetof(tn_control, error_code)},
     {"capabilities", names, optional, offsetof(tn_control, capabilities)},
     {"retry_after_ms", milliseconds, optional, offsetof(tn_control, retry_after_ms)},
+    {"user", name, optional, offsetof(tn_control, user)},
+    {"subdomains", patterns, optional, offsetof(tn_control, allowed)},
+    {"expires", name, optional, offsetof(tn_control, expires)},
 };
 
 constexpr Rule add_tunnel[] = {

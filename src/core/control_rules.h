@@ -22,6 +22,7 @@ enum class Kind {
     any_port,     // uint16_t, 0..65535
     activity,     // bool, "active" or "error"
     names,        // capabilities
+    patterns,     // allowed
     tunnel,       // one, in tunnels
     tunnels,      //
     status,       // one, in statuses
@@ -58,6 +59,7 @@ extern const std::span<const Rule> status_rules;
 constexpr size_t name_max = 1024;
 constexpr size_t prose_max = 4096;
 constexpr size_t capabilities_max = 64;
+constexpr size_t allowed_max = 256;
 
 template <class T> T &place(void *object, const Rule &rule)
 {

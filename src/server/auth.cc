@@ -79,7 +79,7 @@ std::optional<Identity> TokenTable::find(const Sha256 &hash, int64_t now) const
             found = &entry;
     if (!found || found->expired(now))
         return {};
-    return Identity{hash, found->user, {}, found->names};
+    return Identity{hash, found->user, {}, found->names, found->expires};
 }
 
 int64_t TokenTable::next_expiry(int64_t now) const

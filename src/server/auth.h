@@ -22,6 +22,7 @@ struct Identity {
     std::string user;
     std::string client_id;
     std::vector<std::string> allowed = {}; // names of tunnels, with "*"; empty: every one
+    int64_t expires = 0;                   // Unix time; 0: never
 
     bool same_token(const Identity &other) const { return token == other.token; }
     bool same_client(const Identity &other) const

@@ -13,6 +13,8 @@ constexpr size_t client_id_max = 128;
 constexpr size_t host_max = 255;
 constexpr size_t name_max = 128;
 
+constexpr size_t allowed_told_max = 256; // names of one token that a client is told
+
 const char *text_or(const char *text, const char *otherwise) { return text ? text : otherwise; }
 
 Judgement refuse(const Refusal &refusal, std::string problem = {}, Micros retry_after = 0)
@@ -97,6 +99,7 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     out.who.client_id = std::move(client_id);
     out.control = offers(*message, "control");
     out.small_window = offers(*message, "small-window");
+    out.account = offers(*message, "account") && out.who.allowed.size() <= allowed_told_max;
     out.carriers =
         carriers && policy.settings.max_links_per_session > 1 && !out.who.client_id.empty();
     return {};

@@ -3,7 +3,9 @@
 #include "server/say.h"
 
 #include "server/control_stream.h"
+#include "server/token.h"
 
+#include <optional>
 #include <vector>
 
 namespace tunnel::say {
@@ -43,6 +45,7 @@ std::vector<const char *> capabilities_of(const Handshake &handshake)
         {handshake.control, "control"},
         {handshake.carriers, "carriers"},
         {handshake.small_window, "small-window"},
+        {handshake.account, "account"},
     };
     std::vector<const char *> names;
     for (const auto &row : rows)
@@ -50,6 +53,24 @@ std::vector<const char *> capabilities_of(const Handshake &handshake)
             names.push_back(row.name);
     return names;
 }
+
+// What the texts of an account live in while they are sent.
+struct Account {
+    std::vector<const char *> allowed;
+    std::string expires;
+
+    Account(const Identity &who, tn_control &message)
+    {
+        for (const std::string &name : who.allowed)
+            allowed.push_back(name.c_str());
+        if (who.expires != 0)
+            expires = print_date(who.expires);
+        message.user = who.user.c_str();
+        message.allowed = allowed.data();
+        message.allowed_count = allowed.size();
+        message.expires = or_null(expires);
+    }
+};
 
 } // namespace
 
@@ -67,6 +88,9 @@ bool welcome(ControlStream &to, const std::string &session, const Handshake &han
     message.status_count = statuses.size();
     message.capabilities = capabilities.data();
     message.capability_count = capabilities.size();
+    std::optional<Account> account;
+    if (handshake.account)
+        account.emplace(handshake.who, message);
     return to.send(message);
 }
 

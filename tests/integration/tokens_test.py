@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Tokens that come, change and go while the server runs: tunnelctl token, and what live sessions notice."""
 
+import hashlib
 import json
 import os
 import stat
@@ -19,6 +20,10 @@ def control(box, *words, code=0):
     done, out, err = box.run([program('tunnelctl'), 'token', *words, '--json', '--token-file', box.tokens])
     assert done == code, (done, err)
     return json.loads(out) if done == 0 else err
+
+
+def digest(token):
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def id_of(box, user):
@@ -41,6 +46,23 @@ def ends_soon(session):
     started = time.monotonic()
     assert session.ended(AT_ONCE * SLOW + 3), 'the session goes on'
     assert time.monotonic() - started < AT_ONCE * SLOW, time.monotonic() - started
+
+
+@claim
+def who_asks_is_told_whose_token_it_is(box):
+    expiring = 'tn_' + 'e' * 52
+    box.write('tokens', f'alice:sha256:{digest(TOKEN)}\n'
+                        f'carol:sha256:{digest(expiring)}:subdomains=carol,carol-*;expires=2099-12-31T00:00:00Z\n', 0o600)
+    server = box.server()
+    with Peer(server.control) as peer:
+        answer = peer.login([], token=expiring, capabilities=['account'])
+        assert (answer['user'], answer['subdomains']) == ('carol', ['carol', 'carol-*']), answer
+        assert answer['expires'] == '2099-12-31T00:00:00Z' and answer['capabilities'] == ['account'], answer
+    with Peer(server.control) as peer:
+        answer = peer.login([], capabilities=['account'])
+        assert answer['user'] == 'alice' and 'subdomains' not in answer and 'expires' not in answer, answer
+    with Peer(server.control) as peer:
+        assert 'user' not in peer.login([]), 'nobody asked'
 
 
 @claim

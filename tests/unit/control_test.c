@@ -374,6 +374,9 @@ static void no_field_takes_what_it_is_not(void **state)
         {"handshake_response", "\"success\":true", "error_code", "string"},
         {"handshake_response", "\"success\":true", "capabilities", "array"},
         {"handshake_response", "\"success\":true", "retry_after_ms", "positive"},
+        {"handshake_response", "\"success\":true", "user", "string"},
+        {"handshake_response", "\"success\":true", "subdomains", "array"},
+        {"handshake_response", "\"success\":true", "expires", "string"},
         {"add_tunnel", "\"x\":1", "tunnel", "object"},
         {"remove_tunnel", "\"x\":1", "subdomain", "string"},
         {"remove_tunnel", "\"x\":1", "name", "string"},
@@ -525,13 +528,18 @@ static void a_response_comes_back(void **state)
         {"app", "https://app.tun.test", NULL, NULL, 3000, true},
         {"bob", NULL, "taken", "SUBDOMAIN_TAKEN", 3001, false},
     };
+    const char *allowed[] = {"app", "alice-*"};
     tn_control message = {.type = TN_CONTROL_HANDSHAKE_RESPONSE,
                           .version = TN_PROTOCOL_VERSION,
                           .success = true,
                           .session_id = "s",
                           .statuses = statuses,
                           .status_count = 2,
-                          .retry_after_ms = 250};
+                          .retry_after_ms = 250,
+                          .user = "alice",
+                          .allowed = allowed,
+                          .allowed_count = 2,
+                          .expires = "2030-01-01T00:00:00Z"};
     tn_control *back = there_and_back(&message);
     assert_true(back->success);
     assert_int_equal(back->version, 1);
@@ -541,6 +549,10 @@ static void a_response_comes_back(void **state)
     assert_false(back->statuses[1].active);
     assert_string_equal(back->statuses[1].url, "");
     assert_int_equal(back->retry_after_ms, 250);
+    assert_string_equal(back->user, "alice");
+    assert_int_equal(back->allowed_count, 2);
+    assert_string_equal(back->allowed[1], "alice-*");
+    assert_string_equal(back->expires, "2030-01-01T00:00:00Z");
     tn_control_free(back);
 }
 
