@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "client/credentials.h"
 #include "client/options.h"
 
 #include <cstdlib>
@@ -19,7 +20,6 @@ namespace tunnel {
 namespace {
 
 constexpr char project_file[] = "tunnel.yaml"; // of the working directory
-constexpr size_t token_max = 4096;             // bytes of a file that holds one
 
 std::string user_directory() { return xdg_directory("XDG_CONFIG_HOME", ".config") + "/tunnel"; }
 
@@ -51,25 +51,6 @@ bool others_can_read(const std::string &path)
     return info.st_mode & (group | S_IROTH);
 }
 
-// A token in a file that others see: in a project's it is not used, in ours it is told.
-void look_after_token(ClientConfig &config, bool of_project)
-{
-    ClientSettings &settings = config.settings;
-    if (settings.token.empty())
-        return;
-    if (of_project) {
-        settings.token.clear();
-        config.warnings.push_back(
-            "the token in ./tunnel.yaml is not used, since a project's files are "
-            "shared; fix: move it to " +
-            client_credentials_file());
-    } else if (others_can_read(config.config_file)) {
-        config.warnings.push_back(config.config_file +
-                                  " holds a token and others can read it; fix: chmod 600 " +
-                                  config.config_file);
-    }
-}
-
 void load_file(OptionReader &reader, ClientConfig &config, const CommandLine &line)
 {
     const std::string named = named_file(line);
@@ -77,18 +58,100 @@ void load_file(OptionReader &reader, ClientConfig &config, const CommandLine &li
     if (config.config_file.empty())
         return;
     reader.load_file(config.config_file);
-    look_after_token(config, named.empty() && config.config_file == project_file);
+    config.of_project = named.empty() && config.config_file == project_file;
+    if (!config.of_project && !config.settings.token.empty() && others_can_read(config.config_file))
+        throw Failure(exit_config, config.config_file +
+                                       " holds a token and others can read it; fix: chmod 600 " +
+                                       config.config_file);
 }
 
-std::string checked_token(const std::string &content, const std::string &source)
+// ------------------------------------------------------------------------------- token
+
+// Whether the project's file said so, and neither the environment nor the command line.
+bool project_says(const OptionReader &reader, const ClientConfig &config, const char *key)
 {
-    const std::string token(trim(content));
-    for (unsigned char c : token)
-        if (c <= ' ' || c >= 0x7f)
-            throw Failure(exit_config, source + ": expected one token and nothing else");
-    if (token.empty())
-        throw Failure(exit_config, source + ": is empty");
-    return token;
+    return config.of_project && reader.source_of(key) == OptionSource::file;
+}
+
+// Nor may it say that anybody may pass for the server that the user has chosen.
+void distrust_tls_of_project(const OptionReader &reader, ClientConfig &config)
+{
+    for (const char *key : {"tls.verify", "tls.pin"})
+        if (project_says(reader, config, key))
+            config.warnings.push_back(std::string(key) +
+                                      " in ./tunnel.yaml is not used, since "
+                                      "the server is not from there; fix: -c ./tunnel.yaml");
+    if (project_says(reader, config, "tls.verify"))
+        config.settings.tls_verify = "system";
+    if (project_says(reader, config, "tls.pin"))
+        config.settings.tls_pin.clear();
+}
+
+// A project's file may send nothing of the user's anywhere: no token of its own, which all who
+// have the project would share, none out of a file that it names, and none out of the
+// environment to the server that it names.
+void distrust_project(const OptionReader &reader, ClientConfig &config)
+{
+    ClientSettings &settings = config.settings;
+    const std::string fix = "; fix: tunnel login, or name the file: -c ./tunnel.yaml";
+    auto forget = [&](std::string &value, const std::string &what) {
+        if (!value.empty())
+            config.warnings.push_back(what + fix);
+        value.clear();
+    };
+    if (project_says(reader, config, "token"))
+        forget(settings.token,
+               "the token in ./tunnel.yaml is not used, since a project's files are shared");
+    if (project_says(reader, config, "token_file"))
+        forget(settings.token_file, "token_file in ./tunnel.yaml is not used: a project's file "
+                                    "could name any secret of yours");
+    if (!project_says(reader, config, "server_addr"))
+        return distrust_tls_of_project(reader, config);
+    const std::string what =
+        " is not sent to " + settings.server_addr + ", which only ./tunnel.yaml names";
+    if (reader.source_of("token") == OptionSource::environment)
+        forget(settings.token, "$TUNNEL_TOKEN" + what);
+    if (reader.source_of("token_file") == OptionSource::environment)
+        forget(settings.token_file, "the token in $TUNNEL_TOKEN_FILE" + what);
+}
+
+// How the server is known again was found out when the token was stored. Only the user himself
+// may say otherwise.
+void trust_as_stored(const OptionReader &reader, ClientConfig &config, const StoredLogin &login)
+{
+    for (const char *key : {"tls.verify", "tls.pin"})
+        if (reader.source_of(key) != OptionSource::initial && !project_says(reader, config, key))
+            return;
+    config.settings.tls_verify = login.tls_verify;
+    config.settings.tls_pin = login.tls_pin;
+}
+
+// A stored token goes to the server that it was stored for.
+const StoredLogin *login_for(const OptionReader &reader, const ClientConfig &config,
+                             const Credentials &credentials)
+{
+    const ClientSettings &settings = config.settings;
+    if (settings.server_addr.empty())
+        return credentials.latest() ? credentials.latest() : credentials.bare();
+    const StoredLogin *login = credentials.find(settings.server().text());
+    return login || project_says(reader, config, "server_addr") ? login : credentials.bare();
+}
+
+void use_stored_login(const OptionReader &reader, ClientConfig &config)
+{
+    ClientSettings &settings = config.settings;
+    if (!settings.server_addr.empty() && !settings.token.empty())
+        return;
+    const Credentials credentials = Credentials::read(client_credentials_file());
+    const StoredLogin *login = login_for(reader, config, credentials);
+    if (!login)
+        return;
+    if (!login->server_addr.empty()) {
+        settings.server_addr = login->server_addr;
+        trust_as_stored(reader, config, *login);
+    }
+    if (settings.token.empty())
+        settings.token = login->token;
 }
 
 std::string token_of_stdin()
@@ -119,14 +182,12 @@ bool token_file_counts(const OptionReader &reader, const ClientSettings &setting
 void find_token(const OptionReader &reader, const CommandLine &line, ClientConfig &config)
 {
     ClientSettings &settings = config.settings;
-    const std::string credentials = client_credentials_file();
+    distrust_project(reader, config);
     if (line.has("token-stdin"))
         settings.token = token_of_stdin();
     else if (token_file_counts(reader, settings))
         settings.token = checked_token(read_secret_file(settings.token_file, token_max, 027),
                                        settings.token_file);
-    else if (settings.token.empty() && access(credentials.c_str(), F_OK) == 0)
-        settings.token = checked_token(read_secret_file(credentials, token_max, 077), credentials);
     else if (reader.source_of("token") == OptionSource::flag)
         config.warnings.push_back("everybody on this machine could see --token in the list of "
                                   "processes; better: TUNNEL_TOKEN, or --token-file");
@@ -173,6 +234,7 @@ ClientConfig load_client_config(const CommandLine &line)
     reader.load_environment();
     reader.apply(line);
     find_token(reader, line, config);
+    use_stored_login(reader, config);
     finish_tunnels(reader, config.settings);
     return config;
 }

@@ -40,18 +40,6 @@ bool is_loopback(const std::string &host)
     return to_lower(host) == "localhost" || (address && address->is_loopback());
 }
 
-const char *check_server(const std::string &value)
-{
-    if (value.empty())
-        return nullptr;
-    const auto server = parse_server(value);
-    if (!server)
-        return "HOST or HOST:PORT, such as tunnel.example.com:9000";
-    return is_plain(value) && !is_loopback(server->host)
-               ? "a loopback address after tcp://, which is without TLS"
-               : nullptr;
-}
-
 // `^[a-z][a-z0-9-]{2,62}$` and no hyphen at the end, compared in lower case.
 const char *check_subdomain(const std::string &value)
 {
@@ -77,21 +65,6 @@ const char *check_id(const std::string &value)
 {
     const bool good = value.size() <= 64 && value.find_first_of(" \"\\") == value.npos;
     return good ? nullptr : "at most 64 characters without blanks";
-}
-
-const char *check_verify(const std::string &value)
-{
-    const bool good = value == "system" || value == "off" || value.find('/') != value.npos;
-    return good ? nullptr : "system, off, or the path of a CA file";
-}
-
-const char *check_pin(const std::string &value)
-{
-    constexpr std::string_view prefix = "sha256:";
-    const bool good =
-        value.empty() || (value.starts_with(prefix) && value.size() == prefix.size() + 64 &&
-                          from_hex(value.substr(prefix.size())));
-    return good ? nullptr : "sha256: and 64 hexadecimal digits, as the server logs its fingerprint";
 }
 
 // The keys of one tunnel in `tunnels`.
@@ -122,11 +95,11 @@ constexpr Option options[] = {
       .letter = 's',
       .argument = "ADDR",
       .environment = "TUNNEL_SERVER",
-      .check = check_server}},
+      .check = check_server_addr}},
     {"token",
      row::secret<&S::token>,
      "",
-     "What proves who you are. Better in a file of its own: token_file, or the credentials file.",
+     "What proves who you are. Better: `tunnel login`, or a file of its own, token_file.",
      {.flag = "token", .argument = "TOKEN", .environment = "TUNNEL_TOKEN"}},
     {"token_file",
      row::text<&S::token_file>,
@@ -272,21 +245,56 @@ constexpr char default_head[] =
 
 std::span<const Option> client_options() { return options; }
 
+const char *check_server_addr(const std::string &value)
+{
+    if (value.empty())
+        return nullptr;
+    const auto server = parse_server(value);
+    if (!server)
+        return "HOST or HOST:PORT, such as tunnel.example.com:9000";
+    return is_plain(value) && !is_loopback(server->host)
+               ? "a loopback address after tcp://, which is without TLS"
+               : nullptr;
+}
+
+const char *check_verify(const std::string &value)
+{
+    const bool good = value == "system" || value == "off" || value.find('/') != value.npos;
+    return good ? nullptr : "system, off, or the path of a CA file";
+}
+
+const char *check_pin(const std::string &value)
+{
+    constexpr std::string_view prefix = "sha256:";
+    const bool good =
+        value.empty() || (value.starts_with(prefix) && value.size() == prefix.size() + 64 &&
+                          from_hex(value.substr(prefix.size())));
+    return good ? nullptr : "sha256: and 64 hexadecimal digits, as the server logs its fingerprint";
+}
+
 ClientSettings::Server ClientSettings::server() const
 {
     const HostPort server = parse_server(server_addr).value();
     return {server.host, server.port, !is_plain(server_addr)};
 }
 
+std::string ClientSettings::Server::text() const
+{
+    const std::string name = to_lower(host);
+    return (tls ? "" : plain_scheme) + (name.find(':') == name.npos ? name : "[" + name + "]") +
+           ":" + std::to_string(port);
+}
+
 void require_server_and_token(const ClientSettings &settings)
 {
     if (settings.server_addr.empty())
-        throw Failure(exit_config, "no server is given; fix: server_addr in tunnel.yaml, "
-                                   "TUNNEL_SERVER, or --server HOST:PORT");
+        throw Failure(exit_config, "no server is given; fix: tunnel login HOST:PORT, or "
+                                   "server_addr in tunnel.yaml, TUNNEL_SERVER, --server");
     if (settings.token.empty() && !is_loopback(settings.server().host))
-        throw Failure(exit_config, "no token is given; fix: put it into " +
-                                       client_credentials_file() +
-                                       " (mode 0600), or name its file with token_file");
+        throw Failure(exit_config, "no token is given; fix: tunnel login " +
+                                       settings.server().text() +
+                                       ", or name its file with "
+                                       "--token-file");
 }
 
 std::string client_dump(const ClientSettings &settings) { return dump_options(options, &settings); }

@@ -71,6 +71,8 @@ struct ClientSettings {
         std::string host;
         uint16_t port;
         bool tls;
+
+        std::string text() const; // one text for one server, whatever way it was written
     };
     Server server() const; // server_addr in its parts; port 9000 unless it names one
 };
@@ -81,18 +83,26 @@ std::span<const Option> client_options();
 struct ClientConfig {
     ClientSettings settings = {};
     std::string config_file;           // empty: none was found
+    bool of_project = false;           // it is ./tunnel.yaml, which nobody named
     std::vector<std::string> warnings; // sentences for the person who started us
 };
 
 // Reads the configuration for a command line: the file (the Flag "config", else
 // $TUNNEL_CONFIG, else the first of client_config_places() that can be read; none is fine),
 // the environment, the command line. Then, if none of them gave a token, the file that
-// token_file names, or the credentials file; with the Flag "token-stdin", a line of stdin.
+// token_file names, or what `tunnel login` stored for the server; with the Flag "token-stdin", a
+// line of stdin. A project's ./tunnel.yaml comes with other people's files: it chooses tunnels
+// and the server, but never where a token goes that was not stored for that server.
 // Throws Failure: exit_usage, exit_no_input, or exit_config with file:line:column.
 ClientConfig load_client_config(const CommandLine &line);
 
 std::vector<std::string> client_config_places(); // in the order of the search
-std::string client_credentials_file();           // a token and nothing else, mode 0600
+std::string client_credentials_file();           // see client/credentials.h
+
+// Of a value in tunnel.yaml: nullptr, or what was expected instead.
+const char *check_server_addr(const std::string &value);
+const char *check_verify(const std::string &value);
+const char *check_pin(const std::string &value);
 
 // Whether there is enough to dial: a server, and a token unless the server is on loopback
 // (where it may ask for none). Throws Failure (exit_config) that says how to give it.

@@ -198,8 +198,7 @@ tn_error read_names(const Decoder &decoder, const char *key, const json_t *value
         return TN_ERR_NOMEM;
 
     for (size_t i = 0; i < count; ++i)
-        if (tn_error error =
-                read_text(decoder, key, json_array_get(value, i), name_max, owned[i]))
+        if (tn_error error = read_text(decoder, key, json_array_get(value, i), name_max, owned[i]))
             return error;
     return TN_OK;
 }

@@ -5,6 +5,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "check.h"
+#include "client/credentials.h"
 
 #include <cstdlib>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 using namespace tunnel;
 
 namespace {
+
+const std::string pin_of_ones = "sha256:" + std::string(64, '1');
 
 constexpr Flag flags[] = {{'c', "config", "FILE", "file"}, {0, "token-stdin", nullptr, "stdin"}};
 
@@ -98,8 +101,69 @@ TEST(a_token_in_a_projects_file_is_not_used)
     CHECK(found.warnings[0].find("shared;") != std::string::npos);
     const ClientConfig named = load({"-c", "tunnel.yaml"});
     CHECK(named.settings.token == "shared" && named.warnings.empty());
-    chmod("tunnel.yaml", 0644);
-    CHECK(load({"-c", "tunnel.yaml"}).warnings.size() == 1);
+    write_file("tunnel.yaml", "token_file: ../.config/tunnel/secret\nserver_addr: a.example\n",
+               0600);
+    write_file(home.in_config("secret"), "secret\n", 0600);
+    CHECK(load({}).settings.token.empty() && load({}).warnings.size() == 1);
+    CHECK(load({"-c", "tunnel.yaml"}).settings.token == "secret");
+}
+
+TEST(a_stored_token_goes_to_its_server_alone)
+{
+    const Home home;
+    Credentials credentials;
+    credentials.put({"old.example:9000", "/etc/ca.pem", "", "old"});
+    credentials.put({"mine.example:9000", "system", pin_of_ones, "mine"});
+    credentials.write(home.in_config("credentials"));
+
+    ClientSettings s = load({}).settings;
+    CHECK(s.server_addr == "mine.example:9000" && s.token == "mine" && s.tls_pin == pin_of_ones);
+    s = load({"-s", "OLD.example"}).settings;
+    CHECK(s.token == "old" && s.tls_verify == "/etc/ca.pem" && s.tls_pin.empty());
+    CHECK(load({"-s", "mine.example:9001"}).settings.token.empty());
+    CHECK(load({"-s", "mine.example", "--tls-verify", "off"}).settings.tls_verify == "off");
+
+    write_file("tunnel.yaml", "server_addr: foreign.example\n", 0600);
+    CHECK(load({}).settings.token.empty());
+    write_file("tunnel.yaml", "server_addr: mine.example\ntls: {verify: off}\n", 0600);
+    s = load({}).settings;
+    CHECK(s.token == "mine" && s.tls_verify == "system" && s.tls_pin == pin_of_ones);
+}
+
+TEST(a_token_without_a_server_goes_where_the_user_himself_says)
+{
+    const Home home;
+    write_file(home.in_config("credentials"), "bare\n", 0600);
+    CHECK(load({"-s", "any.example"}).settings.token == "bare");
+    write_file("tunnel.yaml", "server_addr: foreign.example\ntls: {verify: off}\n", 0600);
+    CHECK(load({}).settings.token.empty());
+    const ClientConfig chosen = load({"-s", "any.example"});
+    CHECK(chosen.settings.token == "bare" && chosen.settings.tls_verify == "system");
+    CHECK(chosen.warnings.size() == 1);
+    setenv("TUNNEL_TOKEN", "environment", 1);
+    CHECK(load({}).settings.token.empty());
+    CHECK(load({"--token", "flag"}).settings.token == "flag");
+}
+
+TEST(what_login_stores_reads_back)
+{
+    const Home home;
+    const std::string file = home.in_config("credentials");
+    Credentials credentials;
+    credentials.put({"", "system", "", "bare"});
+    credentials.write(file);
+    CHECK(Credentials::read(file).bare()->token == "bare" && !Credentials::read(file).latest());
+    credentials.put({"a.example:1", "/odd \"path\"/ca", "", "a"});
+    credentials.put({"b.example:1", "system", pin_of_ones, "b"});
+    credentials.put({"a.example:1", "/odd \"path\"/ca", "", "again"});
+    credentials.write(file);
+    Credentials read = Credentials::read(file);
+    CHECK(read.logins().size() == 3 && read.latest()->token == "again");
+    CHECK(read.latest()->tls_verify == "/odd \"path\"/ca" && read.bare()->token == "bare");
+    CHECK(read.remove("a.example:1") && !read.remove("a.example:1"));
+    CHECK(read.remove("b.example:1") && read.remove(""));
+    read.write(file);
+    CHECK(access(file.c_str(), F_OK) != 0 && Credentials::read(file).logins().empty());
 }
 
 TEST(the_token_comes_from_the_nearest_place)
@@ -128,6 +192,11 @@ TEST(a_token_that_others_can_read_is_refused)
     CHECK(fault({}).find("one token and nothing else") != std::string::npos);
     write_file("token", "x\n", 0644);
     CHECK(fault({"--token-file", "token"}).find("chmod 640") != std::string::npos);
+    unlink(home.in_config("credentials").c_str());
+    write_file("named.yaml", "token: x\n", 0640);
+    CHECK(fault({"-c", "named.yaml"}).find("chmod 600") != std::string::npos);
+    write_file("named.yaml", "token_file: token\n", 0644);
+    CHECK(fault({"-c", "named.yaml"}).find("chmod 640") != std::string::npos);
 }
 
 TEST(a_token_can_come_on_standard_input)
