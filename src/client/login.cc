@@ -44,14 +44,14 @@ bool take_statuses(const tn_control &message, Router &router, std::vector<Tunnel
 
 SessionEnd protocol_end(const char *code, const char *sentence)
 {
-    return {SessionEnd::Why::protocol, code, sentence, 0};
+    return {SessionEnd::Why::protocol, code, sentence, 0, Hop::protocol};
 }
 
 SessionEnd refused_end(const tn_control &message)
 {
     Micros retry_after = Micros(std::max<int64_t>(message.retry_after_ms, 0)) * millisecond;
     return {SessionEnd::Why::refused, text_of(message.error_code), shown(message.error),
-            retry_after};
+            retry_after, Hop::auth};
 }
 
 Account account_of(const tn_control &message)
@@ -159,7 +159,7 @@ LoginAnswer read_login_answer(const tn_control &message, Router &router)
                                   "the server's answer does not fit the tunnels we asked for");
     else if (!answer.accepted)
         answer.end = {SessionEnd::Why::refused, answer.tunnels[0].code, answer.tunnels[0].sentence,
-                      refused_end(message).retry_after};
+                      refused_end(message).retry_after, Hop::auth};
     return answer;
 }
 

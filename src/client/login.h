@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "client/hop.h"
 #include "client/router.h"
 
 #include <string>
@@ -26,9 +27,11 @@ struct SessionEnd {
         stopped,   // we wanted it
     };
     Why why = Why::lost;
-    std::string code;       // the server's error code, if it named one
-    std::string sentence;   // for a person
-    Micros retry_after = 0; // asked for by the server
+    std::string code;             // the server's error code, if it named one
+    std::string sentence;         // for a person
+    Micros retry_after = 0;       // asked for by the server
+    Hop hop = Hop::none;          // where it ended, if a session never stood
+    std::string fingerprint = {}; // untrusted: of the certificate that was shown
 };
 
 // What the server said about one tunnel, in the order of Router::tunnels().

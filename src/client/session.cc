@@ -49,7 +49,10 @@ std::string explained(const std::string &reason)
     return silent ? "no sign of life from the server" : reason;
 }
 
-SessionEnd lost(const std::string &sentence) { return {SessionEnd::Why::lost, {}, sentence, 0}; }
+SessionEnd lost(const std::string &sentence, Hop hop = Hop::none)
+{
+    return {SessionEnd::Why::lost, {}, sentence, 0, hop};
+}
 
 } // namespace
 
@@ -57,7 +60,7 @@ Session::Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadlin
                  const std::string &joins, Owner &owner)
     : context_(context), owner_(owner), joins_(joins),
       login_timer_(context.visits.loop,
-                   [this] { end(lost("the server did not answer the login in time")); }),
+                   [this] { end(lost("the server did not answer in time", hop())); }),
       drain_check_(context.visits.loop, [this] { end_if_drained(); }), control_(*this)
 {
     set_user_timeout(socket.get(), settings().user_timeout);
@@ -84,12 +87,16 @@ void Session::on_link_open() noexcept
         return;
     enter(State::login);
     if (!control_.open(*link_))
-        return end(lost("no stream for the login"));
+        return end(lost("no stream for the login", Hop::protocol));
     bool sent = joins_.empty()
                     ? send_login(control_, context_.router, settings(), context_.client_id)
                     : send_join(control_, joins_, settings(), context_.client_id);
     if (!sent)
-        end({SessionEnd::Why::protocol, {}, "the login does not fit into one message", 0});
+        end({SessionEnd::Why::protocol,
+             {},
+             "the login does not fit into one message",
+             0,
+             Hop::protocol});
 }
 
 void Session::on_login_answer(const tn_control &message)
@@ -135,7 +142,7 @@ void Session::on_server_error(const tn_control &message)
     std::string code = message.error_code ? message.error_code : "";
     std::string sentence = shown(message.error);
     if (state_ == State::login || code == "REPLACED")
-        return end({SessionEnd::Why::refused, code, sentence, 0});
+        return end({SessionEnd::Why::refused, code, sentence, 0, Hop::auth});
     log_warn("server error", {{"session", id()}, {"code", code}, {"message", sentence}});
     server_word_ = sentence.empty() ? code : sentence;
 }
@@ -175,7 +182,7 @@ void Session::on_control_end(const std::string &fault) noexcept
     if (!fault.empty())
         return break_off(fault);
     if (state_ == State::login)
-        end(lost("the server closed the connection during the login"));
+        end(lost("the server closed the connection during the login", Hop::protocol));
 }
 
 // ------------------------------------------------------------------------------ visits
@@ -199,6 +206,14 @@ void Session::on_visit_end(Visit &visit) noexcept
 }
 
 // --------------------------------------------------------------------------------- end
+
+// Where we are on the way to a session that stands.
+Hop Session::hop() const
+{
+    if (state_ == State::connecting)
+        return ssl() ? Hop::tls : Hop::protocol;
+    return online_since_ == 0 ? Hop::protocol : Hop::none;
+}
 
 void Session::drain()
 {
@@ -252,7 +267,7 @@ void Session::break_off(const std::string &fault)
 {
     if (state_ == State::ending)
         return;
-    end_ = {SessionEnd::Why::protocol, "PROTOCOL_ERROR", "the server sent " + fault, 0};
+    end_ = {SessionEnd::Why::protocol, "PROTOCOL_ERROR", "the server sent " + fault, 0, hop()};
     end_known_ = true;
     enter(State::ending);
     link_->fail(end_.sentence);
@@ -276,6 +291,9 @@ void Session::on_link_closed(const std::string &reason) noexcept
                          tls_verification_failed(link_->connection().ssl());
         end_.why = untrusted ? SessionEnd::Why::untrusted : SessionEnd::Why::lost;
         end_.sentence = server_word_.empty() ? explained(reason) : server_word_;
+        end_.hop = hop();
+        if (untrusted)
+            end_.fingerprint = tls_peer_fingerprint(link_->connection().ssl());
     }
     enter(State::ending);
     login_timer_.stop();

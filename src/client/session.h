@@ -52,6 +52,8 @@ public:
     size_t visits() const { return visits_.size(); }
     Micros online_since() const { return online_since_; } // 0: never
     tn_mux_stats stats() const { return link_->stats(); }
+    const LoginAnswer &login() const { return login_; }
+    SSL *ssl() const { return link_->connection().ssl(); } // null: plain
 
 private:
     enum class State {
@@ -80,6 +82,7 @@ private:
     void leave(SessionEnd end);
     void end(SessionEnd end);
     void break_off(const std::string &fault);
+    Hop hop() const;
     void end_if_drained();
 
     const ClientSettings &settings() const { return context_.visits.settings; }

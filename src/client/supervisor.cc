@@ -21,9 +21,9 @@ LogLevel level_of(const SessionEnd &end)
     return lost ? LogLevel::info : LogLevel::warn;
 }
 
-const std::string &reason_of(const SessionEnd &end, const Complaint &complaint)
+std::string reason_of(const SessionEnd &end, const Complaint &complaint)
 {
-    return end.why == SessionEnd::Why::refused ? complaint.what : end.sentence;
+    return end.why == SessionEnd::Why::refused ? complaint.what : told(end);
 }
 
 } // namespace
@@ -128,7 +128,7 @@ void Supervisor::on_link_lost(Lane &lane, const SessionEnd &end)
 {
     size_t up = gauges().links;
     Verdict verdict = judge({end, settings().server_addr, {}, true, settings().reconnect_enabled});
-    const std::string &reason = reason_of(end, verdict.complaint);
+    const std::string reason = reason_of(end, verdict.complaint);
     if (verdict.final || !joinable_)
         return status_.link_lost(LogLevel::warn, up, lanes_.size(), never, reason);
     lane.backoff.lived(lane.lifetime());

@@ -18,12 +18,12 @@ struct Refusal {
     Exit exit;
     const char *name;
     const char *what; // %s: the tunnel
-    const char *fix;
+    const char *fix;  // null: that of the hop
 };
 
 constexpr Refusal refusals[] = {
     {"UNAUTHORIZED", Retry::never, exit_no_permission, "E_AUTH", "the server rejected the token",
-     "check token, token_file or $TUNNEL_TOKEN; the operator can make a new token"},
+     "tunnel login, if it is mistyped or revoked; the operator can make a new token"},
     {"REPLACED", Retry::never, exit_no_permission, "E_REPLACED",
      "another client with the same token and client id has taken over",
      "stop one of the two, or give each a client_id of its own"},
@@ -60,15 +60,11 @@ constexpr Refusal untrusted = {
     exit_no_permission,
     "E_TLS_UNTRUSTED",
     "the certificate of the server could not be verified",
-    "if the operator confirms its fingerprint: tls.pin or --pin; for a CA of your own: --ca-file"};
+    "if the operator confirms its fingerprint: tunnel login, or --pin; for a CA of your own: "
+    "--ca-file"};
 
 constexpr Refusal unreachable = {
-    "",
-    Retry::always,
-    exit_unavailable,
-    "E_UNREACHABLE",
-    "no session with the server",
-    "check server_addr and the network; without --no-retry it is tried again"};
+    "", Retry::always, exit_unavailable, "E_UNREACHABLE", "no session with the server", nullptr};
 
 const Refusal &find(const SessionEnd &end)
 {
@@ -91,16 +87,37 @@ std::string fill(const char *text, const std::string &tunnel)
     return out;
 }
 
+// What failed on the way there names the place itself.
+std::string why(const Trial &trial)
+{
+    const SessionEnd &end = trial.end;
+    bool named = end.hop == Hop::dns || end.hop == Hop::tcp;
+    std::string hop = end.hop == Hop::none ? "" : hop_name(end.hop) + std::string(": ");
+    return hop + (named ? "" : trial.server + ": ") + end.sentence;
+}
+
+std::string fix_of(const Refusal &refusal, const SessionEnd &end)
+{
+    if (refusal.fix)
+        return refusal.fix;
+    return hop_fix(end.hop) + std::string(" (tunnel doctor looks at each step)");
+}
+
 } // namespace
+
+std::string told(const SessionEnd &end)
+{
+    return end.hop == Hop::none ? end.sentence : hop_name(end.hop) + (": " + end.sentence);
+}
 
 Verdict judge(const Trial &trial)
 {
     const Refusal &refusal = find(trial.end);
     bool retry = refusal.retry == Retry::always ||
                  (refusal.retry == Retry::once_stood && trial.stood_before);
-    std::string why = trial.server + ": " + trial.end.sentence;
     return {!retry || !trial.may_retry,
-            {refusal.name, fill(refusal.what, trial.tunnel), why, refusal.fix, refusal.exit}};
+            {refusal.name, fill(refusal.what, trial.tunnel), why(trial), fix_of(refusal, trial.end),
+             refusal.exit}};
 }
 
 } // namespace tunnel

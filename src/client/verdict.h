@@ -27,4 +27,7 @@ struct Trial {
 
 Verdict judge(const Trial &trial);
 
+// An end in one line, with the hop: "tcp: 127.0.0.1:9000: Connection refused".
+std::string told(const SessionEnd &end);
+
 } // namespace tunnel

@@ -51,6 +51,7 @@ struct Dialer::State {
     void wait_for(Address address, Descriptor socket);
     void attempt_done(Attempt &attempt);
     void attempt_failed(const Address &address, int error);
+    void give_up();
     void finish(Outcome result);
 
     Loop &loop;
@@ -72,14 +73,7 @@ struct Dialer::State {
 
 Dialer::State::State(Loop &owner, std::string name, uint16_t number, Micros span, Done call)
     : loop(owner), host(std::move(name)), port(number), timeout(span), done(std::move(call)),
-      pace(owner, [this] { try_next(); }),
-      deadline(owner,
-               [this] {
-                   finish({{},
-                           Failed::timeout,
-                           host + ":" + std::to_string(port) + ": no answer within " +
-                               print_duration(timeout)});
-               }),
+      pace(owner, [this] { try_next(); }), deadline(owner, [this] { give_up(); }),
       ready(event_new(owner.base(), -1, 0, on_ready, this))
 {
     if (!ready)
@@ -172,6 +166,14 @@ void Dialer::State::attempt_failed(const Address &address, int error)
         return try_next();
     if (attempts.empty())
         finish(std::move(first_failure));
+}
+
+void Dialer::State::give_up()
+{
+    const std::string span = " within " + print_duration(timeout);
+    if (addresses.empty())
+        return finish({{}, Failed::name, host + ": the name was not resolved" + span});
+    finish({{}, Failed::timeout, host + ":" + std::to_string(port) + ": no answer" + span});
 }
 
 void Dialer::State::finish(Outcome result)

@@ -77,3 +77,20 @@ TEST(a_complaint_says_what_why_and_how_to_mend_it)
         "tunnel: E_AUTH: the server rejected the token\n  why: example.net:9000: "));
     CHECK(text.find("\n  fix: ") != std::string::npos);
 }
+
+TEST(the_hop_that_failed_is_named_and_the_server_once)
+{
+    const auto why = [](Hop hop, const char *sentence) {
+        SessionEnd end = {SessionEnd::Why::lost, {}, sentence, 0, hop};
+        CHECK(told(end).find(hop_name(hop)) == 0);
+        return judge({end, "example.net:9000", {}, false, false}).complaint;
+    };
+    CHECK(why(Hop::tcp, "192.0.2.1:9000: Connection refused").why ==
+          "tcp: 192.0.2.1:9000: Connection refused");
+    CHECK(why(Hop::dns, "example.net: no such name").why == "dns: example.net: no such name");
+    CHECK(why(Hop::tls, "certificate has expired").why ==
+          "tls: example.net:9000: certificate has expired");
+    CHECK(why(Hop::none, "lost").why == "example.net:9000: lost");
+    CHECK(why(Hop::dns, "x").fix.find("DNS record") != std::string::npos);
+    CHECK(why(Hop::dns, "x").code == "E_UNREACHABLE");
+}
