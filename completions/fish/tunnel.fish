@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: ISC
 # fish completion for tunnel(1)
-set -l commands http start config version help
+set -l commands http start config login logout version help
 complete -c tunnel -f
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a http -d 'Give a web service a public URL'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a start -d 'Start the tunnels of the configuration'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a config -d 'Check, find and print the configuration'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a login -d 'Store a server and the token for it'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a logout -d 'Forget them again'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a version -d 'Print the version'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a help -d 'Print help'
 complete -c tunnel -n '__fish_seen_subcommand_from config' -a 'check path show default'
 complete -c tunnel -n '__fish_seen_subcommand_from help' -a "$commands"
 complete -c tunnel -s c -l config -r -F -d 'The configuration'
-complete -c tunnel -n '__fish_seen_subcommand_from start' -l all -d 'Every tunnel of the file'
+complete -c tunnel -n '__fish_seen_subcommand_from start logout' -l all -d 'Every tunnel of the file; every server'
 complete -c tunnel -l port -x -d 'Without a command: the local port'
 complete -c tunnel -l token-stdin -d 'Read the token from standard input'
 complete -c tunnel -l ca-file -r -F -d 'Trust the certificates of this file alone'

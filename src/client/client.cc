@@ -7,40 +7,12 @@
 
 #include <cstdio>
 #include <dirent.h>
-#include <new>
 #include <set>
 
 namespace tunnel {
 namespace {
 
 constexpr Micros look_time = 2 * second; // for a service that does not answer at all
-
-tn_mux_pool *make_mux_pool()
-{
-    tn_mux_pool_config config;
-    tn_mux_pool_config_init(&config);
-    tn_mux_pool *pool = nullptr;
-    if (tn_mux_pool_create(&config, &pool) != TN_OK)
-        throw std::bad_alloc();
-    return pool;
-}
-
-std::shared_ptr<TlsContext> make_tls(const ClientSettings &settings)
-{
-    if (!settings.server().tls)
-        return nullptr;
-    TlsContext::Verify verify;
-    verify.pin = settings.tls_pin;
-    if (settings.tls_verify == "off")
-        verify.by = TlsContext::Verify::By::off;
-    else if (settings.tls_verify != "system") {
-        verify.by = TlsContext::Verify::By::ca_file;
-        verify.ca_file = settings.tls_verify;
-    }
-    if (verify.by == TlsContext::Verify::By::off && verify.pin.empty())
-        log_warn("the server's certificate is not verified: anybody in between can read the token");
-    return TlsContext::client(verify);
-}
 
 size_t count_descriptors()
 {
@@ -60,7 +32,7 @@ Client::Client(const ClientSettings &settings, ClientId id, bool json)
     : id_(std::move(id)), status_(settings, json), router_(settings.tunnels),
       pool_(loop_, settings), visits_{loop_, pool_, router_, settings, {}},
       mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
-      supervisor_(context_, make_tls(settings), status_,
+      supervisor_(context_, make_client_tls(settings), status_,
                   [this](const Complaint *complaint) { on_ended(complaint); }),
       signals_(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
                [this](int signal) { on_signal(signal); }),

@@ -6,6 +6,7 @@
 
 #include "base/process.h"
 #include "client/client_id.h"
+#include "client/session_parts.h"
 #include "client/status.h"
 #include "client/supervisor.h"
 #include "net/signals.h"
@@ -37,7 +38,7 @@ private:
     Router router_;
     LocalPool pool_;
     VisitContext visits_;
-    std::unique_ptr<tn_mux_pool, Releaser<tn_mux_pool_destroy>> mux_pool_;
+    MuxPoolPtr mux_pool_;
     Session::Context context_;
     Supervisor supervisor_;
     std::vector<std::unique_ptr<Dialer>> lookers_; // see look_for_local_services()

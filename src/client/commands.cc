@@ -5,6 +5,7 @@
 #include "base/command_line.h"
 #include "base/process.h"
 #include "client/client.h"
+#include "client/login_command.h"
 #include "client/target.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr Flag flags[] = {
     {'c', "config", "FILE", "Instead of the default search (tunnel config path)."},
-    {0, "all", nullptr, "With start: every tunnel of the file."},
+    {0, "all", nullptr, "With start: every tunnel of the file; with logout: every server."},
     {0, "port", "PORT", "Without a command: the local port."},
     {0, "token-stdin", nullptr, "Read the token from standard input."},
     {0, "ca-file", "FILE", "Trust the certificates of FILE alone."},
@@ -52,6 +53,9 @@ constexpr Command commands[] = {
     {"config", "tunnel config check | path | show | default",
      "Checks the configuration; says where it is; prints what is in force, or the defaults.",
      run_config},
+    {"login", "tunnel login [SERVER] [OPTIONS]",
+     "Checks the server and the token, and stores both for all later commands.", run_login},
+    {"logout", "tunnel logout [SERVER | --all]", "Forgets them again.", run_logout},
     {"version", "tunnel version", "Prints the version.", run_version},
     {"help", "tunnel help [COMMAND]", "Prints help.", run_help},
 };
@@ -209,7 +213,7 @@ int print_config_path(CommandLine &line)
     for (const std::string &place : client_config_places())
         std::cout << place << (access(place.c_str(), F_OK) == 0 ? "" : "  (does not exist)")
                   << "\n";
-    std::cout << client_credentials_file() << "  (token alone)\n";
+    std::cout << client_credentials_file() << "  (tunnel login)\n";
     return exit_ok;
 }
 

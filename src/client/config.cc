@@ -226,6 +226,20 @@ std::vector<std::string> client_config_places()
 
 std::string client_credentials_file() { return user_directory() + "/credentials"; }
 
+ClientConfig load_login_config(CommandLine line, const std::string &server)
+{
+    ClientConfig config;
+    OptionReader reader(client_options(), &config.settings);
+    if (server.empty())
+        load_file(reader, config, line);
+    else
+        line.settings.push_back({"server_addr", server, "--server"});
+    reader.load_environment();
+    reader.apply(line);
+    find_token(reader, line, config);
+    return config;
+}
+
 ClientConfig load_client_config(const CommandLine &line)
 {
     ClientConfig config;

@@ -36,6 +36,11 @@ const Row &row_of(Hop hop) { return rows[int(hop)]; }
 
 const char *hop_name(Hop hop) { return row_of(hop).name; }
 
+Hop outcome_hop(const Dialer::Outcome &outcome)
+{
+    return outcome.failed == Dialer::Failed::name ? Hop::dns : Hop::tcp;
+}
+
 const char *hop_fix(Hop hop) { return row_of(hop).fix; }
 
 Exit hop_exit(Hop hop) { return row_of(hop).exit; }

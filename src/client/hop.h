@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/failure.h"
+#include "net/dialer.h"
 
 namespace tunnel {
 
@@ -23,6 +24,9 @@ enum class Hop {
 };
 
 const char *hop_name(Hop hop);
+
+// Where a dialler failed.
+Hop outcome_hop(const Dialer::Outcome &outcome);
 
 // What to do about a hop that cannot be passed, and the exit code that says so.
 const char *hop_fix(Hop hop);

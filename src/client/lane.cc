@@ -60,9 +60,8 @@ void Lane::start_dialing()
 void Lane::on_dialed(Dialer::Outcome outcome)
 {
     loop().retire(std::move(dialer_)); // we are inside its callback
-    Hop hop = outcome.failed == Dialer::Failed::name ? Hop::dns : Hop::tcp;
     if (!outcome.socket)
-        return end({SessionEnd::Why::lost, {}, outcome.error, 0, hop});
+        return end({SessionEnd::Why::lost, {}, outcome.error, 0, outcome_hop(outcome)});
     enter(State::session);
     SslPtr ssl = tls_ ? tls_->connect(server_.host) : nullptr;
     session_ = std::make_unique<Session>(context_, std::move(outcome.socket), std::move(ssl),

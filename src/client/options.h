@@ -96,6 +96,9 @@ struct ClientConfig {
 // Throws Failure: exit_usage, exit_no_input, or exit_config with file:line:column.
 ClientConfig load_client_config(const CommandLine &line);
 
+// The same without what is stored, for `tunnel login` itself. With a `server` no file is read.
+ClientConfig load_login_config(CommandLine line, const std::string &server);
+
 std::vector<std::string> client_config_places(); // in the order of the search
 std::string client_credentials_file();           // see client/credentials.h
 

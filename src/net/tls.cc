@@ -193,11 +193,7 @@ SslPtr TlsContext::connect(const std::string &host) const
 
 long TlsContext::days_left() const
 {
-    int days = 0, seconds = 0;
-    X509 *certificate = SSL_CTX_get0_certificate(context_.get());
-    if (!certificate || !ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)))
-        return 0;
-    return seconds < 0 && days == 0 ? -1 : days;
+    return certificate_days_left(SSL_CTX_get0_certificate(context_.get()));
 }
 
 } // namespace tunnel

@@ -44,6 +44,8 @@ private:
 
 // "sha256:<hex>" of the peer's certificate; empty if there is none.
 std::string tls_peer_fingerprint(SSL *ssl);
+// Until it expires; negative if it has.
+long tls_peer_days_left(SSL *ssl);
 // Whether a failed handshake failed because the peer is not who it should be (final at the
 // first connection), as opposed to the network.
 bool tls_verification_failed(SSL *ssl);

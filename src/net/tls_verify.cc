@@ -94,6 +94,14 @@ std::string certificate_fingerprint(X509 *certificate)
     return "sha256:" + to_hex(digest_of(certificate));
 }
 
+long certificate_days_left(const X509 *certificate)
+{
+    int days = 0, seconds = 0;
+    if (!certificate || !ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)))
+        return 0;
+    return seconds < 0 && days == 0 ? -1 : days;
+}
+
 void verify_peer_in(SSL_CTX *context)
 {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
@@ -113,6 +121,8 @@ std::string tls_peer_fingerprint(SSL *ssl)
     PeerCheck *check = check_of(ssl);
     return check ? check->seen : "";
 }
+
+long tls_peer_days_left(SSL *ssl) { return certificate_days_left(SSL_get0_peer_certificate(ssl)); }
 
 bool tls_verification_failed(SSL *ssl)
 {

@@ -25,6 +25,7 @@ struct PeerCheck {
 };
 
 std::string certificate_fingerprint(X509 *certificate); // "sha256:<hex>" of its DER
+long certificate_days_left(const X509 *certificate);    // negative: it has expired
 void verify_peer_in(SSL_CTX *context);                  // each SSL then needs remember_check()
 void remember_check(SSL *ssl, PeerCheck check);
 
