@@ -49,6 +49,12 @@ std::string explained(const std::string &reason)
     return silent ? "no sign of life from the server" : reason;
 }
 
+// An error by which the server ends a session that stands; others are only news.
+bool ends_session(const std::string &code)
+{
+    return code == "REPLACED" || code == "KICKED" || code == "UNAUTHORIZED";
+}
+
 SessionEnd lost(const std::string &sentence, Hop hop = Hop::none)
 {
     return {SessionEnd::Why::lost, {}, sentence, 0, hop};
@@ -141,8 +147,10 @@ void Session::on_server_error(const tn_control &message)
 {
     std::string code = message.error_code ? message.error_code : "";
     std::string sentence = shown(message.error);
-    if (state_ == State::login || code == "REPLACED")
-        return end({SessionEnd::Why::refused, code, sentence, 0, Hop::auth});
+    if (state_ == State::login || ends_session(code)) {
+        Hop hop = state_ == State::login ? Hop::auth : Hop::none;
+        return end({SessionEnd::Why::refused, code, sentence, 0, hop});
+    }
     log_warn("server error", {{"session", id()}, {"code", code}, {"message", sentence}});
     server_word_ = sentence.empty() ? code : sentence;
 }

@@ -21,11 +21,6 @@ LogLevel level_of(const SessionEnd &end)
     return lost ? LogLevel::info : LogLevel::warn;
 }
 
-std::string reason_of(const SessionEnd &end, const Complaint &complaint)
-{
-    return end.why == SessionEnd::Why::refused ? complaint.what : told(end);
-}
-
 } // namespace
 
 Supervisor::Supervisor(Session::Context &context, std::shared_ptr<TlsContext> tls, Status &status,
@@ -119,7 +114,7 @@ void Supervisor::log_in_again(Lane &lane, const SessionEnd &end)
     Micros delay = backoff_.fail(random_fraction(), end.retry_after);
     if (backoff_.exhausted())
         return finish(&verdict.complaint);
-    status_.waiting(level_of(end), delay, backoff_.failures(), reason_of(end, verdict.complaint));
+    status_.waiting(level_of(end), delay, backoff_.failures(), verdict.reason);
     lane.dial_in(delay, {});
 }
 
@@ -128,13 +123,12 @@ void Supervisor::on_link_lost(Lane &lane, const SessionEnd &end)
 {
     size_t up = gauges().links;
     Verdict verdict = judge({end, settings().server_addr, {}, true, settings().reconnect_enabled});
-    const std::string reason = reason_of(end, verdict.complaint);
     if (verdict.final || !joinable_)
-        return status_.link_lost(LogLevel::warn, up, lanes_.size(), never, reason);
+        return status_.link_lost(LogLevel::warn, up, lanes_.size(), never, verdict.reason);
     lane.backoff.lived(lane.lifetime());
     Micros delay = lane.backoff.fail(random_fraction(), end.retry_after);
     LogLevel level = lane.backoff.failures() == 1 ? level_of(end) : LogLevel::debug;
-    status_.link_lost(level, up, lanes_.size(), delay, reason);
+    status_.link_lost(level, up, lanes_.size(), delay, verdict.reason);
     lane.dial_in(delay, session_id_);
 }
 

@@ -27,6 +27,8 @@ constexpr Refusal refusals[] = {
     {"REPLACED", Retry::never, exit_no_permission, "E_REPLACED",
      "another client with the same token and client id has taken over",
      "stop one of the two, or give each a client_id of its own"},
+    {"KICKED", Retry::always, exit_temporary, "E_KICKED", "the operator has ended the session",
+     "ask the operator; without --no-retry it is tried again"},
     {"VERSION_UNSUPPORTED", Retry::never, exit_protocol, "E_VERSION",
      "the server speaks another version of the protocol", "bring client and server to one version"},
     {"SUBDOMAIN_TAKEN", Retry::once_stood, exit_no_permission, "E_NAME_TAKEN",
@@ -103,21 +105,30 @@ std::string fix_of(const Refusal &refusal, const SessionEnd &end)
     return hop_fix(end.hop) + std::string(" (tunnel doctor looks at each step)");
 }
 
-} // namespace
-
 std::string told(const SessionEnd &end)
 {
     return end.hop == Hop::none ? end.sentence : hop_name(end.hop) + (": " + end.sentence);
 }
+
+// The server's own words go along: of a kick they are the operator's reason.
+std::string reason_of(const SessionEnd &end, const std::string &what)
+{
+    if (end.why != SessionEnd::Why::refused)
+        return told(end);
+    return end.sentence.empty() ? what : what + ": " + end.sentence;
+}
+
+} // namespace
 
 Verdict judge(const Trial &trial)
 {
     const Refusal &refusal = find(trial.end);
     bool retry = refusal.retry == Retry::always ||
                  (refusal.retry == Retry::once_stood && trial.stood_before);
+    std::string what = fill(refusal.what, trial.tunnel);
     return {!retry || !trial.may_retry,
-            {refusal.name, fill(refusal.what, trial.tunnel), why(trial), fix_of(refusal, trial.end),
-             refusal.exit}};
+            reason_of(trial.end, what),
+            {refusal.name, what, why(trial), fix_of(refusal, trial.end), refusal.exit}};
 }
 
 } // namespace tunnel

@@ -14,6 +14,7 @@ namespace tunnel {
 
 struct Verdict {
     bool final;
+    std::string reason; // in one line, for whoever sees it tried again
     Complaint complaint;
 };
 
@@ -26,8 +27,5 @@ struct Trial {
 };
 
 Verdict judge(const Trial &trial);
-
-// An end in one line, with the hop: "tcp: 127.0.0.1:9000: Connection refused".
-std::string told(const SessionEnd &end);
 
 } // namespace tunnel

@@ -107,6 +107,23 @@ def a_kicked_client_comes_back_and_one_that_is_sent_away_does_not(box):
 
 
 @claim
+def a_kicked_client_tells_its_user_why_and_comes_back(box):
+    control = Control(box)
+    control.run('kick', 'sess_', '--reason', 'rotate your token')
+    control.client.wait_line(r'reconnecting in .*: the operator has ended the session: rotate your token')
+    wait_until(lambda: get(control.server).status == 200, 10, 'the client is back')
+
+
+@claim
+def a_kicked_client_that_may_not_try_again_ends_with_its_own_code(box):
+    control = Control(box, client={'reconnect': {'enabled': False}})
+    control.run('kick', 'sess_', '--reason', 'rotate your token')
+    assert control.client.wait(10) == 75
+    assert re.search(r'E_KICKED: the operator has ended the session\n  why: \S+: rotate your token\n  fix: ',
+                     control.client.err()), control.client.err()
+
+
+@claim
 def a_drain_finishes_what_is_in_flight(box):
     def slow(channel, received):
         time.sleep(0.7)

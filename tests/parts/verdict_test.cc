@@ -34,6 +34,17 @@ TEST(a_replaced_client_does_not_fight_back)
     CHECK(refused("REPLACED", true).complaint.exit == exit_no_permission);
 }
 
+TEST(a_kicked_client_comes_back_and_tells_the_operators_reason)
+{
+    Verdict verdict = refused("KICKED", true);
+    CHECK(!verdict.final);
+    CHECK(verdict.reason == "the operator has ended the session: so it says");
+    Verdict last = of(SessionEnd::Why::refused, "KICKED", true, false);
+    CHECK(last.final && last.complaint.exit == exit_temporary);
+    CHECK(last.complaint.code == "E_KICKED");
+    CHECK(last.complaint.why.find("so it says") != std::string::npos);
+}
+
 TEST(another_version_is_final)
 {
     Verdict verdict = of(SessionEnd::Why::protocol, "VERSION_UNSUPPORTED", true);
