@@ -93,7 +93,7 @@ TEST(the_hop_that_failed_is_named_and_the_server_once)
 {
     const auto why = [](Hop hop, const char *sentence) {
         SessionEnd end = {SessionEnd::Why::lost, {}, sentence, 0, hop};
-        CHECK(told(end).find(hop_name(hop)) == 0);
+        CHECK(judge({end, "example.net:9000", {}, false, true}).reason.find(hop_name(hop)) == 0);
         return judge({end, "example.net:9000", {}, false, false}).complaint;
     };
     CHECK(why(Hop::tcp, "192.0.2.1:9000: Connection refused").why ==
