@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: ISC
 # fish completion for tunnel(1)
-set -l commands http start config login logout version help
+set -l commands http start config login logout doctor version help
 complete -c tunnel -f
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a http -d 'Give a web service a public URL'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a start -d 'Start the tunnels of the configuration'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a config -d 'Check, find and print the configuration'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a login -d 'Store a server and the token for it'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a logout -d 'Forget them again'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Look at each step to the public URL'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a version -d 'Print the version'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a help -d 'Print help'
 complete -c tunnel -n '__fish_seen_subcommand_from config' -a 'check path show default'
@@ -16,6 +17,7 @@ complete -c tunnel -n '__fish_seen_subcommand_from start logout' -l all -d 'Ever
 complete -c tunnel -l port -x -d 'Without a command: the local port'
 complete -c tunnel -l token-stdin -d 'Read the token from standard input'
 complete -c tunnel -l ca-file -r -F -d 'Trust the certificates of this file alone'
+complete -c tunnel -n '__fish_seen_subcommand_from doctor' -l report -r -F -d 'Write it there too, without secrets'
 complete -c tunnel -l no-retry -d 'End at the first failure'
 complete -c tunnel -l json -d 'One JSON object per line on standard output'
 complete -c tunnel -s q -l quiet -d 'Only warnings and errors'

@@ -5,6 +5,7 @@
 #include "base/command_line.h"
 #include "base/process.h"
 #include "client/client.h"
+#include "client/doctor_command.h"
 #include "client/login_command.h"
 #include "client/target.h"
 
@@ -22,6 +23,7 @@ constexpr Flag flags[] = {
     {0, "port", "PORT", "Without a command: the local port."},
     {0, "token-stdin", nullptr, "Read the token from standard input."},
     {0, "ca-file", "FILE", "Trust the certificates of FILE alone."},
+    {0, "report", "FILE", "With doctor: write it there too, for others, without secrets."},
     {0, "no-retry", nullptr, "End at the first failure, instead of trying again."},
     {0, "json", nullptr, "One JSON object per line on standard output."},
     {'q', "quiet", nullptr, "Only warnings and errors."},
@@ -56,6 +58,8 @@ constexpr Command commands[] = {
     {"login", "tunnel login [SERVER] [OPTIONS]",
      "Checks the server and the token, and stores both for all later commands.", run_login},
     {"logout", "tunnel logout [SERVER | --all]", "Forgets them again.", run_logout},
+    {"doctor", "tunnel doctor [TARGET] [--report FILE] [OPTIONS]",
+     "Looks at each step from here to a visitor's page, and says what to mend.", run_doctor},
     {"version", "tunnel version", "Prints the version.", run_version},
     {"help", "tunnel help [COMMAND]", "Prints help.", run_help},
 };

@@ -25,7 +25,7 @@ Probe::Probe(const ClientSettings &settings)
 Probe::~Probe()
 {
     lane_.leave();
-    if (!lane_.idle())
+    while (!lane_.idle())
         loop_.run();
 }
 

@@ -162,7 +162,7 @@ Resolver::Query::~Query()
 
 std::vector<Address> Resolver::literal(const std::string &host, uint16_t port)
 {
-    if (host == "localhost")
+    if (host == "localhost" || host.ends_with(".localhost"))
         return {*Address::numeric("127.0.0.1", port), *Address::numeric("::1", port)};
     if (auto address = Address::numeric(host, port))
         return {*address};

@@ -31,8 +31,8 @@ public:
         std::shared_ptr<Job> job_;
     };
 
-    // The addresses of a host that needs no lookup: a number, or localhost (RFC 6761 section
-    // 6.3), IPv4 first. Empty: it is a name.
+    // The addresses of a host that needs no lookup: a number, or localhost and names below it
+    // (RFC 6761 section 6.3), IPv4 first. Empty: it is a name.
     static std::vector<Address> literal(const std::string &host, uint16_t port);
 
     // Asks; the answer comes on `loop`'s thread, never from inside this call. Numbers

@@ -155,8 +155,9 @@ std::shared_ptr<TlsContext> TlsContext::client(const Verify &verify)
     else if (verify.by == Verify::By::ca_file &&
              SSL_CTX_load_verify_file(c, verify.ca_file.c_str()) != 1)
         fail_with(verify.ca_file, "cannot use the CA certificates");
-    SSL_CTX_set_alpn_protos(c, reinterpret_cast<const uint8_t *>(alpn.data()),
-                            unsigned(alpn.size()));
+    if (!verify.web)
+        SSL_CTX_set_alpn_protos(c, reinterpret_cast<const uint8_t *>(alpn.data()),
+                                unsigned(alpn.size()));
     verify_peer_in(c);
     return result;
 }

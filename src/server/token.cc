@@ -7,7 +7,6 @@
 #include "base/text.h"
 
 #include <algorithm>
-#include <ctime>
 #include <span>
 
 namespace tunnel {
@@ -141,27 +140,6 @@ std::string print_token(const Token &token)
     if (token.expires != 0)
         text += (names.empty() ? ":expires=" : ";expires=") + print_date(token.expires);
     return text;
-}
-
-int64_t parse_date(std::string_view text)
-{
-    const std::string copy(text);
-    for (const char *format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
-        tm parts = {};
-        const char *end = strptime(copy.c_str(), format, &parts);
-        if (end && *end == '\0')
-            return std::max<int64_t>(timegm(&parts), 1);
-    }
-    return 0;
-}
-
-std::string print_date(int64_t time)
-{
-    const time_t moment = time_t(time);
-    tm parts = {};
-    char text[32];
-    gmtime_r(&moment, &parts);
-    return {text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 } // namespace tunnel

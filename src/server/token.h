@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/date.h"
 #include "net/digest.h"
 
 #include <cstdint>
@@ -40,9 +41,5 @@ bool is_token_line(std::string_view line); // neither empty nor a comment
 // Whether a user, or a pattern of names, may stand in a line.
 bool is_token_user(std::string_view user);
 bool is_name_pattern(std::string_view pattern);
-
-// "2026-12-31T23:59:59Z" or "2026-12-31", which is its beginning (RFC 3339, UTC). 0: neither.
-int64_t parse_date(std::string_view text);
-std::string print_date(int64_t time);
 
 } // namespace tunnel
