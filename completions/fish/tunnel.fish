@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # fish completion for tunnel(1)
-set -l commands http start config login logout doctor version help
+set -l commands http start config login logout doctor service version help
 complete -c tunnel -f
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a http -d 'Give a web service a public URL'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a start -d 'Start the tunnels of the configuration'
@@ -8,9 +8,11 @@ complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a config -d '
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a login -d 'Store a server and the token for it'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a logout -d 'Forget them again'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Look at each step to the public URL'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a service -d 'Keep the tunnels up by a systemd unit'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a version -d 'Print the version'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a help -d 'Print help'
 complete -c tunnel -n '__fish_seen_subcommand_from config' -a 'check path show default'
+complete -c tunnel -n '__fish_seen_subcommand_from service' -a 'install uninstall status'
 complete -c tunnel -n '__fish_seen_subcommand_from help' -a "$commands"
 complete -c tunnel -s c -l config -r -F -d 'The configuration'
 complete -c tunnel -n '__fish_seen_subcommand_from start logout' -l all -d 'Every tunnel of the file; every server'

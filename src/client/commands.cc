@@ -7,6 +7,7 @@
 #include "client/client.h"
 #include "client/doctor_command.h"
 #include "client/login_command.h"
+#include "client/service.h"
 #include "client/target.h"
 
 #include <algorithm>
@@ -60,6 +61,8 @@ constexpr Command commands[] = {
     {"logout", "tunnel logout [SERVER | --all]", "Forgets them again.", run_logout},
     {"doctor", "tunnel doctor [TARGET] [--report FILE] [OPTIONS]",
      "Looks at each step from here to a visitor's page, and says what to mend.", run_doctor},
+    {"service", "tunnel service install | uninstall | status",
+     "Keeps the tunnels of the configuration up, by a systemd unit of yours.", run_service},
     {"version", "tunnel version", "Prints the version.", run_version},
     {"help", "tunnel help [COMMAND]", "Prints help.", run_help},
 };
