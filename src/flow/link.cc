@@ -166,7 +166,12 @@ tn_mux_stats Link::stats() const
     return stats;
 }
 
-void Link::wake() { loop_.schedule(*this); }
+// Whoever is called back while we write need not wake us: write_out() looks again at its end.
+void Link::wake()
+{
+    if (!writing_)
+        loop_.schedule(*this);
+}
 
 // ---------------------------------------------------------------- input
 

@@ -95,6 +95,8 @@ private:
     void report(const tn_mux_event &event);
     void accept(const tn_mux_event &event);
     void write_out();
+    size_t gather();
+    void after_write();
     void write_replies();
     bool tell_pulled();
     void wake(); // something may have to be sent
@@ -119,6 +121,7 @@ private:
     std::vector<Stream *> pulled_; // asked for on_stream_pulled in the gather in progress
     std::string reason_;           // why it is closing
     State state_ = State::opening;
+    bool writing_ = false;    // write_out() is at work
     bool more_input_ = false; // the read budget of the turn ran out
     Micros last_input_ = 0;
 };

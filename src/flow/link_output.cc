@@ -34,28 +34,43 @@ void Link::on_turn_end() noexcept
 
 void Link::write_out()
 {
+    writing_ = true;
+    bool alive = true;
     size_t budget = write_budget;
-    while (budget > 0 && connection_.queued() == 0 && tn_mux_want_write(mux_)) {
-        size_t size = 0;
-        while (size + batch_room <= limit_.batch()) {
-            size_t n = tn_mux_gather_copy(mux_, loop_.now(), loop_.read_scratch() + size,
-                                          limit_.batch() - size, pull, this);
-            size += n;
-            if (!tell_pulled() && n == 0)
-                break;
-        }
+    while (alive && budget > 0 && connection_.queued() == 0 && tn_mux_want_write(mux_)) {
+        size_t size = gather();
         if (size == 0)
             break;
         connection_.put({loop_.read_scratch(), size});
-        if (!connection_.flush() || state_ == State::closed)
-            return;
+        alive = connection_.flush() && state_ != State::closed;
         budget -= std::min(budget, size);
     }
+    writing_ = false;
+    if (alive)
+        after_write();
+}
+
+// One batch of frames, in the read scratch; returns its bytes.
+size_t Link::gather()
+{
+    size_t size = 0;
+    while (size + batch_room <= limit_.batch()) {
+        size_t n = tn_mux_gather_copy(mux_, loop_.now(), loop_.read_scratch() + size,
+                                      limit_.batch() - size, pull, this);
+        size += n;
+        if (!tell_pulled() && n == 0)
+            break;
+    }
+    return size;
+}
+
+void Link::after_write()
+{
     if (connection_.queued() > 0)
         limit_.adapt(connection_.fd(), stats());
-    if (connection_.queued() == 0 && tn_mux_want_write(mux_))
+    else if (tn_mux_want_write(mux_))
         wake();
-    else if (state_ == State::closing && connection_.queued() == 0)
+    else if (state_ == State::closing)
         connection_.finish();
     arm_timer();
 }

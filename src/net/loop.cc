@@ -4,6 +4,7 @@
 
 #include "net/connection.h"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
 #include <sys/eventfd.h>
@@ -17,6 +18,7 @@ constexpr size_t arena_chunk = 64 * 1024;          // bytes
 constexpr size_t arena_keep = 4;                   // chunks kept over a flush
 constexpr size_t cipher_out_keep = 1024 * 1024;    // bytes kept over a turn
 constexpr Micros settle_after = 200 * millisecond; // of quiet, before a second look
+constexpr Micros settle_pause = 50 * millisecond;  // at least, between two rounds of second looks
 
 EventBasePtr make_base()
 {
@@ -138,13 +140,13 @@ void Loop::turn()
 {
     bool busy = !tasks_.empty() || !to_flush_.empty() || !retired_.empty();
     in_turn_ = true;
-    now_ = 0;
     event_base_loop(base_.get(), EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0));
     flush();
     run_tasks();
     flush();
     free_retired();
     in_turn_ = false;
+    now_ = 0;
     if (cipher_out_.capacity() > cipher_out_keep)
         std::vector<uint8_t>().swap(cipher_out_);
 }
@@ -222,13 +224,12 @@ void Loop::run_tasks()
             tasks_[i]->place_ = i;
 }
 
-Micros Loop::now()
+Micros Loop::read_clock()
 {
-    if (!in_turn_)
-        return monotonic_now();
-    if (now_ == 0)
-        now_ = monotonic_now();
-    return now_;
+    Micros now = monotonic_now();
+    if (in_turn_)
+        now_ = now;
+    return now;
 }
 
 uint8_t *Loop::borrow(size_t size) { return arena_->take(size); }
@@ -270,7 +271,7 @@ void Loop::flush()
 void Loop::doubts(Connection &connection)
 {
     forget_doubt(connection);
-    if (doubtful_.empty())
+    if (!settling_)
         settle_in(settle_after);
     connection.doubt_place_ = uint32_t(doubts_settled_ + doubtful_.size());
     doubtful_.push_back({&connection, now()});
@@ -282,10 +283,20 @@ void Loop::forget_doubt(Connection &connection)
         return;
     doubtful_[connection.doubt_place_ - doubts_settled_].connection = nullptr;
     connection.doubt_place_ = Connection::nowhere;
+    drop_settled();
+}
+
+void Loop::drop_settled()
+{
+    while (!doubtful_.empty() && !doubtful_.front().connection) {
+        doubtful_.pop_front();
+        doubts_settled_++;
+    }
 }
 
 void Loop::settle_in(Micros wait)
 {
+    settling_ = true;
     timeval span = {0, suseconds_t(wait)};
     event_add(settle_event_.get(), &span);
 }
@@ -299,17 +310,15 @@ void Loop::on_settle(evutil_socket_t, short, void *self) noexcept
 // owners may bring new doubts, at the end.
 void Loop::settle()
 {
-    while (!doubtful_.empty() && doubtful_.front().since + settle_after <= now()) {
+    settling_ = false;
+    while (!doubtful_.empty()) {
+        Micros due = doubtful_.front().since + settle_after;
+        if (due > now())
+            return settle_in(std::max(due - now(), settle_pause));
         Connection *connection = doubtful_.front().connection;
-        doubtful_.pop_front();
-        doubts_settled_++;
-        if (!connection)
-            continue;
-        connection->doubt_place_ = Connection::nowhere;
+        forget_doubt(*connection);
         connection->settle();
     }
-    if (!doubtful_.empty())
-        settle_in(doubtful_.front().since + settle_after - now());
 }
 
 } // namespace tunnel

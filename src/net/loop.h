@@ -67,7 +67,7 @@ public:
     void schedule(Task &task);
 
     // The time of this turn, read at most once in it.
-    Micros now();
+    Micros now() { return now_ ? now_ : read_clock(); }
 
     // Memory that lasts until the next flush(); for bytes about to be put() on a Connection.
     uint8_t *borrow(size_t size);
@@ -98,10 +98,12 @@ private:
     static void on_posted(evutil_socket_t, short, void *self) noexcept;
     static void on_settle(evutil_socket_t, short, void *self) noexcept;
     void turn();
+    Micros read_clock();
     void run_posted();
     void run_tasks();
     void settle_in(Micros wait);
     void settle();
+    void drop_settled();
     void forget(Task &task);
     void free_retired();
 
@@ -119,15 +121,16 @@ private:
     std::vector<Task *> tasks_; // null: taken back
     std::vector<Connection *> to_flush_;
     size_t flushed_ = 0;          // so many of to_flush_ are done
-    std::deque<Doubt> doubtful_;  // by age
+    std::deque<Doubt> doubtful_;  // by age; not heard of: the first one, always
     uint32_t doubts_settled_ = 0; // so many have gone from the front of it
     std::vector<Retired> retired_;
     std::unique_ptr<uint8_t[]> read_scratch_;
     std::unique_ptr<uint8_t[]> cipher_in_;
     std::vector<uint8_t> cipher_out_;
     std::unique_ptr<Arena> arena_;
-    Micros now_ = 0; // 0: not read in this turn
+    Micros now_ = 0; // 0: not read in this turn, or outside of one
     std::atomic<std::thread::id> thread_ = {};
+    bool settling_ = false; // the event is armed
     bool in_turn_ = false;
     bool stopping_ = false;
 };
