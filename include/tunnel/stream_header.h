@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What stands in front of every visit: u32 big-endian length (1..4096), then one flat JSON
- * object (tunnel-protocol(7), "Visits"). Written and read without a JSON library, since this
- * happens once for each request.
+ * What stands in front of every visit (tunnel-protocol(7), "Visits"), in one of two forms: u32
+ * big-endian length (1..4096), then one flat JSON object, written and read without a JSON library
+ * since this happens once for each request; or, where both ends have agreed on capability
+ * short-header, a few bytes that also say of the request what its reader would else have to find
+ * out by parsing its head. The first byte tells them apart.
  */
 #ifndef TUNNEL_STREAM_HEADER_H
 #define TUNNEL_STREAM_HEADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include <tunnel/error.h>
+#include <tunnel/http1.h>
 #include <tunnel/slice.h>
 
 #ifdef __cplusplus
@@ -56,6 +60,37 @@ TN_API ssize_t tn_stream_header_encode(const tn_stream_header *header, uint8_t *
  */
 TN_API ssize_t tn_stream_header_decode(tn_stream_header *header, const uint8_t *in, size_t size,
                                        char *text, size_t text_cap);
+
+#define TN_SHORT_HEADER 1u       /* the first byte of the short form; that of the other is 0 */
+#define TN_SHORT_HEADER_MAX 768u /* bytes of a short header */
+
+/* What the writer of a short header knows of the request whose head stands right behind it. */
+typedef struct tn_request_brief {
+    uint32_t head_size;       /* bytes of that head, its final empty line included; 0: no HTTP */
+    tn_http1_framing framing; /* of its body: TN_HTTP1_NO_BODY, _LENGTH or _CHUNKED */
+    uint64_t content_length;  /* TN_HTTP1_LENGTH */
+    bool is_head;             /* the method is HEAD */
+    bool is_upgrade;          /* it asks for one */
+    bool is_safe;             /* safe method (RFC 9110 9.2.1): it may be sent again */
+    bool wants_json;          /* of an error page */
+} tn_request_brief;
+
+/*
+ * Writes the short form of type, local_port, subdomain, request_id and remote_addr; the other
+ * members have no place in it. Returns the bytes written, at most TN_SHORT_HEADER_MAX,
+ * TN_ERR_LIMIT if they do not fit into `cap` or a text is longer than 240 bytes, or TN_ERR_INVAL
+ * for TN_VISIT_OTHER or another framing.
+ */
+TN_API ssize_t tn_short_header_encode(const tn_stream_header *header,
+                                      const tn_request_brief *request, uint8_t *out, size_t cap);
+
+/*
+ * Reads the short form from `in[0..size)`; the strings point into it. Returns the bytes read, 0 if
+ * incomplete, or TN_ERR_PROTOCOL: another form, an unknown type, framing or flag, lengths that
+ * contradict each other.
+ */
+TN_API ssize_t tn_short_header_decode(tn_stream_header *header, tn_request_brief *request,
+                                      const uint8_t *in, size_t size);
 
 #ifdef __cplusplus
 }

@@ -73,7 +73,7 @@ bool accepts(const tn_control &message, const char *capability)
 bool send(ControlChannel &control, tn_control message, const ClientSettings &settings,
           const std::string &client_id)
 {
-    std::vector<const char *> capabilities = {"control", "small-window", "account"};
+    std::vector<const char *> capabilities = {"control", "small-window", "short-header", "account"};
     if (settings.connections > 1)
         capabilities.push_back("carriers");
     message.type = TN_CONTROL_HANDSHAKE;

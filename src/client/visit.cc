@@ -26,14 +26,10 @@ const tn_http1_limits &response_limits()
 
 // How long an answer of our own may take to leave.
 constexpr Micros answer_time = 10 * second;
+// Of a path that is kept for log and screen, bytes.
+constexpr size_t path_max = 4096;
 // A request that may be sent a second time is kept up to this size, bytes.
 constexpr size_t replay_max = 32 * 1024;
-
-// Safe methods (RFC 9110 9.2.1) may be sent again without asking anybody (9.2.2).
-bool is_safe(std::string_view method)
-{
-    return method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
 
 bool lies_in(std::span<const uint8_t> part, std::span<const uint8_t> whole)
 {
@@ -78,9 +74,9 @@ void Visit::take_header(std::span<const uint8_t> bytes)
         header_.insert(header_.end(), bytes.begin(), bytes.end());
     std::span<const uint8_t> all = first ? bytes : std::span<const uint8_t>(header_);
 
-    thread_local char text[TN_STREAM_HEADER_MAX];
     tn_stream_header header;
-    ssize_t size = tn_stream_header_decode(&header, all.data(), all.size(), text, sizeof text);
+    tn_request_brief request = {};
+    ssize_t size = read_header(all, header, request);
     if (size < 0) {
         stream_->reset(TN_RST_PROTOCOL);
         return end("bad stream header");
@@ -92,8 +88,23 @@ void Visit::take_header(std::span<const uint8_t> bytes)
     }
     route(header);
     std::span<const uint8_t> rest = bytes.subspan(size_t(size) - before);
-    if (state_ == State::waiting && !rest.empty())
+    if (state_ == State::waiting && request.head_size > 0) {
+        remember_request_line(rest);
+        request_.know_head(request.head_size, request.framing, request.content_length);
+        expect(request);
+    }
+    if (is_open() && !rest.empty())
         take_request(rest);
+}
+
+// As tn_stream_header_decode(), either form.
+ssize_t Visit::read_header(std::span<const uint8_t> bytes, tn_stream_header &header,
+                           tn_request_brief &request)
+{
+    if (!bytes.empty() && bytes[0] == TN_SHORT_HEADER)
+        return tn_short_header_decode(&header, &request, bytes.data(), bytes.size());
+    thread_local char text[TN_STREAM_HEADER_MAX];
+    return tn_stream_header_decode(&header, bytes.data(), bytes.size(), text, sizeof text);
 }
 
 void Visit::route(const tn_stream_header &header)
@@ -119,11 +130,11 @@ void Visit::route(const tn_stream_header &header)
 void Visit::take_request(std::span<const uint8_t> bytes)
 {
     std::span<const uint8_t> in = bytes;
-    while (state_ == State::waiting || state_ == State::serving) {
+    while (is_open()) {
         std::span<const uint8_t> piece;
         switch (request_.next(in, piece)) {
         case Message::Found::head:
-            take_request_head(piece);
+            take_request_head(piece.size());
             [[fallthrough]];
         case Message::Found::data:
             record_.bytes_in += piece.size();
@@ -142,18 +153,43 @@ void Visit::take_request(std::span<const uint8_t> bytes)
     }
 }
 
-// A connection is looked for as soon as it is clear that there is a request.
-void Visit::take_request_head(std::span<const uint8_t> raw)
+void Visit::take_request_head(size_t size)
 {
     const tn_http1_head &head = request_.head();
-    to_head_ = head.is_head;
-    json_ = prefers_json(head);
-    response_.answers(head.is_head, head.is_upgrade);
-    repeatable_ = head.framing == TN_HTTP1_NO_BODY && !head.is_upgrade &&
-                  is_safe(text_of(head.method)) && raw.size() <= replay_max;
+    tn_request_brief request = {};
+    request.head_size = uint32_t(size);
+    request.framing = head.framing;
+    request.is_head = head.is_head;
+    request.is_upgrade = head.is_upgrade;
+    request.is_safe = is_safe(text_of(head.method));
+    request.wants_json = prefers_json(head);
+    expect(request);
+}
+
+// A connection is looked for as soon as it is clear that there is a request.
+void Visit::expect(const tn_request_brief &request)
+{
+    to_head_ = request.is_head;
+    json_ = request.wants_json;
+    response_.answers(request.is_head, request.is_upgrade);
+    repeatable_ = request.framing == TN_HTTP1_NO_BODY && !request.is_upgrade && request.is_safe &&
+                  request.head_size <= replay_max;
     ask_for_local(false);
-    if (local_.reused && repeatable_)
-        replay_.assign(raw.begin(), raw.end());
+}
+
+// A short header leaves method and path to the request line.
+void Visit::remember_request_line(std::span<const uint8_t> head)
+{
+    if (!context_.on_done)
+        return;
+    std::string_view line(reinterpret_cast<const char *>(head.data()), head.size());
+    line = line.substr(0, line.find('\r'));
+    size_t method = line.find(' ');
+    if (method == line.npos)
+        return;
+    record_.method = line.substr(0, method);
+    line.remove_prefix(method + 1);
+    record_.path = line.substr(0, std::min(line.find(' '), path_max));
 }
 
 void Visit::pass_down(std::span<const uint8_t> bytes)
@@ -164,9 +200,20 @@ void Visit::pass_down(std::span<const uint8_t> bytes)
         return;
     if (local_deaf_)
         return stream_->left(0, true);
-    for (; !held_.empty(); held_.drain(held_.front().size()))
+    for (; !held_.empty(); held_.drain(held_.front().size())) {
+        keep_for_replay(held_.front());
         local_.connection->write(held_.front());
+    }
+    keep_for_replay(bytes);
     local_.connection->put(bytes);
+}
+
+// What goes to a connection that has served before, and may just be closing, is kept if it may be
+// sent again. It has no body, so that it is all head.
+void Visit::keep_for_replay(std::span<const uint8_t> bytes)
+{
+    if (repeatable_ && local_.reused)
+        replay_.insert(replay_.end(), bytes.begin(), bytes.end());
 }
 
 void Visit::on_sent(size_t size) noexcept { stream_->left(size, local_.connection->queued() == 0); }

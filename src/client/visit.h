@@ -82,12 +82,19 @@ private:
     // Relay::Owner
     void on_relay_end(Relay::Ended how) noexcept override;
 
+    bool is_open() const { return state_ == State::waiting || state_ == State::serving; }
+
     // the request, down
     void take_header(std::span<const uint8_t> bytes);
+    ssize_t read_header(std::span<const uint8_t> bytes, tn_stream_header &header,
+                        tn_request_brief &brief);
     void route(const tn_stream_header &header);
+    void expect(const tn_request_brief &request);
     void take_request(std::span<const uint8_t> bytes);
-    void take_request_head(std::span<const uint8_t> raw);
+    void take_request_head(size_t size);
+    void remember_request_line(std::span<const uint8_t> head);
     void pass_down(std::span<const uint8_t> bytes);
+    void keep_for_replay(std::span<const uint8_t> bytes);
 
     // the local connection
     void ask_for_local(bool fresh);

@@ -9,6 +9,11 @@
 
 namespace tunnel {
 
+bool is_safe(std::string_view method)
+{
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
 size_t fields_room(const tn_http1_head &head)
 {
     size_t room = 0;

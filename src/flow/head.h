@@ -23,6 +23,9 @@ inline std::span<const uint8_t> bytes_of(std::string_view text)
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
 }
 
+// Safe methods (RFC 9110 9.2.1) may be sent again without asking anybody (9.2.2).
+bool is_safe(std::string_view method);
+
 // Bytes that the fields of `head` take, each on a line of its own.
 size_t fields_room(const tn_http1_head &head);
 

@@ -31,6 +31,13 @@ void Message::answers(bool head_request, bool upgrade_request)
     to_upgrade_ = upgrade_request;
 }
 
+void Message::know_head(size_t size, tn_http1_framing framing, uint64_t length)
+{
+    start_body(framing, length);
+    head_left_ = size;
+    stage_ = Stage::known_head;
+}
+
 void Message::start_body(tn_http1_framing framing, uint64_t length)
 {
     framing_ = framing;
@@ -55,6 +62,8 @@ Message::Found Message::next(std::span<const uint8_t> &in, std::span<const uint8
     switch (stage_) {
     case Stage::head:
         return next_head(in, bytes);
+    case Stage::known_head:
+        return next_of_known_head(in, bytes);
     case Stage::body:
         return raw_ ? next_raw_body(in, bytes) : next_body(in, bytes);
     case Stage::done:
@@ -122,6 +131,18 @@ Message::Found Message::refuse(const tn_http1_head &head)
     refusal_ = head.refusal;
     why_ = head.why;
     return Found::broken;
+}
+
+Message::Found Message::next_of_known_head(std::span<const uint8_t> &in,
+                                           std::span<const uint8_t> &bytes)
+{
+    size_t size = std::min(in.size(), head_left_);
+    bytes = in.first(size);
+    in = in.subspan(size);
+    head_left_ -= size;
+    if (head_left_ == 0)
+        stage_ = framing_ == TN_HTTP1_NO_BODY ? Stage::done : Stage::body;
+    return size ? Found::data : Found::more;
 }
 
 Message::Found Message::next_body(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes)

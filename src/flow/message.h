@@ -31,6 +31,9 @@ public:
 
     // A response: what the request was.
     void answers(bool head_request, bool upgrade_request);
+    // A raw message whose head, of `size` bytes, somebody else has read already: it goes by as
+    // data, with the body.
+    void know_head(size_t size, tn_http1_framing framing, uint64_t length);
     // Starts at the body of a head that somebody else has read.
     void start_body(tn_http1_framing framing, uint64_t length);
     // An interim response has been passed on: the next head follows.
@@ -56,9 +59,10 @@ public:
     const char *why() const { return why_; }
 
 private:
-    enum class Stage : uint8_t { head, body, done, broken };
+    enum class Stage : uint8_t { head, known_head, body, done, broken };
 
     Found next_head(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes);
+    Found next_of_known_head(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes);
     Found next_body(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes);
     Found next_raw_body(std::span<const uint8_t> &in, std::span<const uint8_t> &bytes);
     Found refuse(const tn_http1_head &head);
@@ -68,6 +72,7 @@ private:
     const tn_http1_limits &limits_; // the settings outlive every message
     tn_http1_body body_ = {};
     std::vector<uint8_t> pieces_; // of a head that is not whole yet
+    size_t head_left_ = 0;        // bytes of a known head
     const char *why_ = "";
     uint16_t refusal_ = 0;
     tn_http1_framing framing_ = TN_HTTP1_NO_BODY;

@@ -32,6 +32,7 @@ public:
     // What the client's token allows today; false: nothing, it has ended.
     bool renew_rights();
     const Identity &who() const { return handshake_.who; }
+    bool short_header() const { return handshake_.short_header; } // of visits
     void tell_shutdown(Micros grace);
 
 private:

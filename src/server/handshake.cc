@@ -99,6 +99,7 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     out.who.client_id = std::move(client_id);
     out.control = offers(*message, "control");
     out.small_window = offers(*message, "small-window");
+    out.short_header = offers(*message, "short-header");
     out.account = offers(*message, "account") && out.who.allowed.size() <= allowed_told_max;
     out.carriers =
         carriers && policy.settings.max_links_per_session > 1 && !out.who.client_id.empty();

@@ -37,6 +37,7 @@ struct Handshake {
     bool control = false;      // the client keeps stream 1 open
     bool carriers = false;     // further links may join
     bool small_window = false; // visits begin with little credit
+    bool short_header = false; // and with the short form of the stream header
     bool account = false;      // the client wants to know whose token it is
 };
 

@@ -45,6 +45,7 @@ std::vector<const char *> capabilities_of(const Handshake &handshake)
         {handshake.control, "control"},
         {handshake.carriers, "carriers"},
         {handshake.small_window, "small-window"},
+        {handshake.short_header, "short-header"},
         {handshake.account, "account"},
     };
     std::vector<const char *> names;

@@ -56,6 +56,7 @@ public:
     Worker &worker() { return worker_; }
     Link &link() { return link_; }
     const Identity &who() const { return conversation_.who(); }
+    bool short_header() const { return conversation_.short_header(); } // visits begin so
     Micros since() const { return since_; } // it has been logged in
     const char *state_name() const;
     bool is_logged_in() const { return state_ == State::open || state_ == State::draining; }

@@ -29,6 +29,19 @@ tn_slice slice_of(std::string_view text)
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
 }
 
+tn_request_brief brief_of(const tn_http1_head &head, size_t head_size, bool json)
+{
+    tn_request_brief brief = {};
+    brief.head_size = uint32_t(head_size);
+    brief.framing = head.framing;
+    brief.content_length = head.content_length;
+    brief.is_head = head.is_head;
+    brief.is_upgrade = head.is_upgrade;
+    brief.is_safe = is_safe(text_of(head.method));
+    brief.wants_json = json;
+    return brief;
+}
+
 } // namespace
 
 Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
@@ -222,12 +235,21 @@ void Visitor::open_visit()
         return refuse(full ? Reason::too_many_streams : Reason::tunnel_offline);
     }
     enter(State::exchanging);
-    send_head(exchange_->stream());
+    send_head(exchange_->stream(), session->short_header());
     exchange_->start();
 }
 
 // The stream header and the edited head: one piece, and with a short body one frame.
-void Visitor::send_head(Stream &stream)
+void Visitor::send_head(Stream &stream, bool short_header)
+{
+    const tn_http1_head &head = request_->head();
+    HeadWriter out(worker_.loop(), request_head_room(head));
+    write_request(out, head, {peer_ip_, request_id_, trusted_});
+    send_stream_header(stream, short_header, out.bytes().size());
+    stream.send(out.bytes());
+}
+
+void Visitor::send_stream_header(Stream &stream, bool short_header, size_t head_size)
 {
     const tn_http1_head &head = request_->head();
     tn_stream_header visit = {};
@@ -241,14 +263,16 @@ void Visitor::send_head(Stream &stream)
     visit.method = head.method;
     visit.path = head.path;
 
-    size_t room = 4 + TN_STREAM_HEADER_MAX;
+    size_t room = short_header ? TN_SHORT_HEADER_MAX : 4 + TN_STREAM_HEADER_MAX;
     uint8_t *start = worker_.loop().borrow(room);
-    ssize_t size = tn_stream_header_encode(&visit, start, room);
+    ssize_t size;
+    if (short_header) {
+        tn_request_brief request = brief_of(head, head_size, facts_.json);
+        size = tn_short_header_encode(&visit, &request, start, room);
+    } else {
+        size = tn_stream_header_encode(&visit, start, room);
+    }
     stream.send({start, size_t(std::max<ssize_t>(size, 0))});
-
-    HeadWriter out(worker_.loop(), request_head_room(head));
-    write_request(out, head, {peer_ip_, request_id_, trusted_});
-    stream.send(out.bytes());
 }
 
 void Visitor::hand_over(Seat seat, std::span<const uint8_t> raw)

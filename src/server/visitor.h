@@ -59,7 +59,8 @@ private:
     void remember(const tn_http1_head &head);
     void forget_request();
     void open_visit();
-    void send_head(Stream &stream);
+    void send_head(Stream &stream, bool short_header);
+    void send_stream_header(Stream &stream, bool short_header, size_t head_size);
     void hand_over(Seat seat, std::span<const uint8_t> raw);
     void next_request();
     void cut(bool end_is_the_mark);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
 // Stream headers. The input is read twice: as a header on the wire, and, cut at its commas, as the
-// text to write one from. jansson agrees that what we take and what we write is JSON.
+// text to write one from; and as one in the short form. jansson agrees that what we take and what we write is JSON.
 
 #include <tunnel/stream_header.h>
 
@@ -52,6 +52,21 @@ void check_decoder(const uint8_t *data, size_t size)
         write_and_read(header);
 }
 
+// What is taken can be written again, and is then the same bytes.
+void check_short_form(const uint8_t *data, size_t size)
+{
+    static uint8_t out[TN_SHORT_HEADER_MAX];
+    tn_stream_header header;
+    tn_request_brief request;
+    ssize_t got = tn_short_header_decode(&header, &request, data, size);
+    EXPECT(got == 0 || got == TN_ERR_PROTOCOL || (got > 0 && static_cast<size_t>(got) <= size));
+    if (got <= 0)
+        return;
+    ssize_t again = tn_short_header_encode(&header, &request, out, sizeof out);
+    EXPECT(again == got || again == TN_ERR_LIMIT); // a text may be longer than we write it
+    EXPECT(again < 0 || std::equal(out, out + again, data));
+}
+
 tn_slice cut(tn_slice &rest)
 {
     const uint8_t *end = rest.data + rest.len;
@@ -67,6 +82,7 @@ tn_slice cut(tn_slice &rest)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     check_decoder(data, size);
+    check_short_form(data, size);
     tn_slice rest{data, size};
     tn_stream_header header{};
     header.type = size ? static_cast<tn_visit_type>(data[0] % TN_VISIT_OTHER) : TN_VISIT_HTTP;

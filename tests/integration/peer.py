@@ -110,16 +110,30 @@ class Peer:
 
     def visit(self, seconds=5):
         """Waits for a stream that the server opens: (id, its header)."""
+        stream = self.next_visit(seconds)
+        size, = struct.unpack('>I', self.take(stream, 4))
+        return stream, json.loads(self.take(stream, size))
+
+    def next_visit(self, seconds=5):
+        """Waits for a stream that the server opens, and accepts it."""
         end = time.monotonic() + seconds * SLOW
         while time.monotonic() < end:
             for _, flags, stream, _ in self.events:
                 if flags & SYN and stream and stream % 2 == 0 and stream not in self.used:
                     self.send(frame(WINDOW, ACK, stream, 0))
-                    size, = struct.unpack('>I', self.take(stream, 4))
-                    return stream, json.loads(self.take(stream, size))
+                    return stream
             if not self.read_frame(seconds):
                 raise AssertionError('the session ended')
         raise AssertionError('no visit in time')
+
+    def short_header(self, stream):
+        """The short header of a stream that the server opened, as a dictionary."""
+        form, kind, framing, flags, size, port, head_size, length, *sizes = struct.unpack(
+            '>BBBBHHIQBBBB', self.take(stream, 24))
+        assert form == 1 and sizes[3] == 0 and size == 24 + sum(sizes), (form, sizes, size)
+        texts = [self.take(stream, each).decode() for each in sizes[:3]]
+        return dict(zip(('subdomain', 'request_id', 'remote_addr'), texts), type=kind, framing=framing, flags=flags,
+                    local_port=port, head_size=head_size, length=length)
 
     def saw(self, kind=None, flags=None, stream=None, length=None):
         return any((kind is None or k == kind) and (flags is None or f & flags) and

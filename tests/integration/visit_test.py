@@ -60,6 +60,26 @@ def a_visit_is_described_by_its_stream_header(box):
 
 
 @claim
+def a_client_that_offers_it_gets_short_headers(box):
+    server = box.server()
+    peer = login(server, 'app', capabilities=['short-header'])
+    fields = 'Content-Length: 3\r\nAccept: application/json\r\n'
+    post = request('/b', fields).replace(b'GET', b'POST') + b'abc'
+    for text, framing, length, flags in ((request('/a'), 0, 0, 4), (post, 1, 3, 8)):
+        response = ask(server, text)
+        stream = peer.next_visit()
+        header = peer.short_header(stream)
+        head = peer.take(stream, header['head_size'])
+        assert head.startswith(text[:7]) and head.endswith(b'\r\n\r\n') and head.count(b'\r\n\r\n') == 1, head
+        assert (header['framing'], header['length'], header['flags']) == (framing, length, flags), header
+        assert header['subdomain'] == 'app' and header['local_port'] == 80 and header['type'] == 0, header
+        assert header['remote_addr'].startswith('127.0.0.1:') and header['request_id'].encode() in head, header
+        assert peer.take(stream, length) == b'abc'[:length]
+        peer.data(stream, ANSWER, FIN)
+        assert response().body == b'ok'
+
+
+@claim
 def an_upgrade_to_websocket_is_a_visit_of_its_own_type(box):
     peer, stream, header, response = visited(box, request('/ws', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
                                                                  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'

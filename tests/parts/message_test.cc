@@ -92,6 +92,36 @@ TEST(a_raw_message_keeps_its_framing)
     }
 }
 
+TEST(a_known_head_goes_by_as_it_is_and_the_body_ends_where_it_should)
+{
+    static const tn_http1_limits limits = request_limits();
+    const std::string_view wire = chunked;
+    const size_t head = wire.find("\r\n\r\n") + 4;
+    for (size_t piece = 1; piece <= wire.size(); piece++) {
+        Message message(Message::Kind::request, limits, true);
+        message.know_head(head, TN_HTTP1_CHUNKED, 0);
+        std::string all, input = std::string(wire) + "GET";
+        Message::Found last = Message::Found::more;
+        for (size_t at = 0; at < input.size() && last != Message::Found::end; at += piece) {
+            std::span<const uint8_t> in = bytes(std::string_view(input).substr(at, piece)), found;
+            while ((last = message.next(in, found)) == Message::Found::data)
+                all += text(found);
+        }
+        CHECK(all == wire);
+        CHECK(last == Message::Found::end && message.complete());
+    }
+}
+
+TEST(a_known_head_without_a_body_is_the_whole_message)
+{
+    static const tn_http1_limits limits = request_limits();
+    Message message(Message::Kind::request, limits, true);
+    message.know_head(5, TN_HTTP1_NO_BODY, 0);
+    std::span<const uint8_t> in = bytes("12345GET"), found;
+    CHECK(message.next(in, found) == Message::Found::data && text(found) == "12345");
+    CHECK(message.next(in, found) == Message::Found::end && text(in) == "GET");
+}
+
 TEST(a_length_ends_the_body_where_it_says)
 {
     for (size_t piece = 1; piece <= sizeof post; piece++) {

@@ -378,6 +378,110 @@ static void an_unknown_type_is_read_and_not_written(void **state)
     assert_int_equal(tn_stream_header_encode(&header, wire, sizeof wire), TN_ERR_INVAL);
 }
 
+/* ------------------------------------------------------------------ the short form */
+
+static const uint8_t short_wire[] = "\x01\x00\x01\x05" /* form, http, length, HEAD and safe */
+                                    "\x00\x26\x0b\xb8" /* 38 bytes, port 3000 */
+                                    "\x00\x00\x01\x00" /* a head of 256 bytes */
+                                    "\x00\x00\x00\x01\x00\x00\x00\x02"
+                                    "\x03\x02\x09\x00" /* three texts */
+                                    "appr11.2.3.4:5";
+enum { SHORT_SIZE = sizeof short_wire - 1 };
+
+static ssize_t decode_short(tn_stream_header *header, tn_request_brief *request, size_t size)
+{
+    memset(header, 0xa5, sizeof *header);
+    memset(request, 0xa5, sizeof *request);
+    return tn_short_header_decode(header, request, wire, size);
+}
+
+static void a_short_header_is_written_as_the_protocol_says(void **state)
+{
+    (void)state;
+    tn_stream_header header = {.type = TN_VISIT_HTTP,
+                               .local_port = 3000,
+                               .subdomain = TEXT("app"),
+                               .request_id = TEXT("r1"),
+                               .remote_addr = TEXT("1.2.3.4:5"),
+                               .method = TEXT("HEAD"),
+                               .path = TEXT("/")};
+    tn_request_brief request = {.head_size = 256,
+                                .framing = TN_HTTP1_LENGTH,
+                                .content_length = (1ull << 32) + 2,
+                                .is_head = true,
+                                .is_safe = true};
+    assert_int_equal(tn_short_header_encode(&header, &request, wire, sizeof wire), SHORT_SIZE);
+    assert_memory_equal(wire, short_wire, SHORT_SIZE);
+    for (size_t cap = 0; cap < SHORT_SIZE; ++cap)
+        assert_int_equal(tn_short_header_encode(&header, &request, wire, cap), TN_ERR_LIMIT);
+}
+
+static void a_short_header_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    tn_stream_header header;
+    tn_request_brief request;
+    memcpy(wire, short_wire, SHORT_SIZE);
+    for (size_t size = 0; size < SHORT_SIZE; ++size)
+        assert_int_equal(decode_short(&header, &request, size), 0);
+    assert_int_equal(decode_short(&header, &request, SHORT_SIZE + 3), SHORT_SIZE);
+    assert_int_equal(header.type, TN_VISIT_HTTP);
+    assert_int_equal(header.local_port, 3000);
+    tn_slice app = TEXT("app"), id = TEXT("r1"), from = TEXT("1.2.3.4:5");
+    assert_same(header.subdomain, app);
+    assert_same(header.request_id, id);
+    assert_same(header.remote_addr, from);
+    assert_int_equal(header.path.len + header.method.len + header.host.len, 0);
+    assert_int_equal(request.head_size, 256);
+    assert_int_equal(request.framing, TN_HTTP1_LENGTH);
+    assert_true(request.content_length == (1ull << 32) + 2);
+    assert_true(request.is_head && request.is_safe && !request.is_upgrade && !request.wants_json);
+}
+
+static void a_short_header_that_contradicts_itself_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        uint8_t byte;
+    } faults[] = {
+        {0, 0},
+        {0, 2},                    /* another form */
+        {1, TN_VISIT_OTHER},       /* no such type */
+        {2, TN_HTTP1_UNTIL_CLOSE}, /* no request ends so */
+        {3, 0x10},
+        {23, 1}, /* bits that mean nothing */
+        {5, 37},
+        {5, 39},
+        {4, 1}, /* another size than that of its parts */
+        {20, 4},
+        {21, 0},
+        {22, 255},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; ++i) {
+        tn_stream_header header;
+        tn_request_brief request;
+        memcpy(wire, short_wire, SHORT_SIZE);
+        wire[faults[i].at] = faults[i].byte;
+        assert_int_equal(decode_short(&header, &request, SHORT_SIZE), TN_ERR_PROTOCOL);
+    }
+}
+
+static void what_a_short_header_cannot_say_is_not_written(void **state)
+{
+    (void)state;
+    static uint8_t long_text[241];
+    tn_request_brief request = {.framing = TN_HTTP1_NO_BODY};
+    tn_stream_header header = {.type = TN_VISIT_TCP, .subdomain = {long_text, sizeof long_text}};
+    assert_int_equal(tn_short_header_encode(&header, &request, wire, sizeof wire), TN_ERR_LIMIT);
+    header.subdomain.len = 240;
+    assert_true(tn_short_header_encode(&header, &request, wire, sizeof wire) > 0);
+    request.framing = TN_HTTP1_UNTIL_CLOSE;
+    assert_int_equal(tn_short_header_encode(&header, &request, wire, sizeof wire), TN_ERR_INVAL);
+    header.type = TN_VISIT_OTHER;
+    assert_int_equal(tn_short_header_encode(&header, &request, wire, sizeof wire), TN_ERR_INVAL);
+}
+
 int main(void)
 {
     static const struct CMUnitTest more[] = {
@@ -390,6 +494,10 @@ int main(void)
         cmocka_unit_test(every_room_is_respected),
         cmocka_unit_test(what_is_no_path_cannot_be_shortened),
         cmocka_unit_test(an_unknown_type_is_read_and_not_written),
+        cmocka_unit_test(a_short_header_is_written_as_the_protocol_says),
+        cmocka_unit_test(a_short_header_is_read_whole_or_not_at_all),
+        cmocka_unit_test(a_short_header_that_contradicts_itself_is_refused),
+        cmocka_unit_test(what_a_short_header_cannot_say_is_not_written),
     };
     enum { COUNT = sizeof cases / sizeof *cases, MORE_COUNT = sizeof more / sizeof *more };
     static struct CMUnitTest tests[COUNT + MORE_COUNT];
