@@ -220,6 +220,12 @@ OptionSource OptionReader::source_of(const std::string &key) const
                           : OptionSource::file;
 }
 
+std::string OptionReader::place_of(const std::string &key) const
+{
+    const auto found = places_.find(key);
+    return found == places_.end() ? "" : found->second;
+}
+
 void OptionReader::fail(const std::string &key, const std::string &sentence) const
 {
     const auto found = places_.find(key);

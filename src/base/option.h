@@ -147,6 +147,8 @@ public:
 
     // What gave `key` its value last; an item's key is "tunnels[2].local_port".
     OptionSource source_of(const std::string &key) const;
+    // The same in words: "FILE:LINE:COLUMN", "$NAME", "--flag"; empty: its default.
+    std::string place_of(const std::string &key) const;
     // Throws the Failure of a key's value: "<place>: <key>: <sentence>", exit_usage if it came
     // from the command line.
     [[noreturn]] void fail(const std::string &key, const std::string &sentence) const;

@@ -150,8 +150,10 @@ void use_stored_login(const OptionReader &reader, ClientConfig &config)
         settings.server_addr = login->server_addr;
         trust_as_stored(reader, config, *login);
     }
-    if (settings.token.empty())
-        settings.token = login->token;
+    if (!settings.token.empty())
+        return;
+    settings.token = login->token;
+    config.token_origin = client_credentials_file();
 }
 
 std::string token_of_stdin()
@@ -183,12 +185,17 @@ void find_token(const OptionReader &reader, const CommandLine &line, ClientConfi
 {
     ClientSettings &settings = config.settings;
     distrust_project(reader, config);
-    if (line.has("token-stdin"))
+    if (line.has("token-stdin")) {
         settings.token = token_of_stdin();
-    else if (token_file_counts(reader, settings))
+        config.token_origin = "standard input";
+    } else if (token_file_counts(reader, settings)) {
         settings.token = checked_token(read_secret_file(settings.token_file, token_max, 027),
                                        settings.token_file);
-    else if (reader.source_of("token") == OptionSource::flag)
+        config.token_origin = settings.token_file;
+    } else if (!settings.token.empty()) {
+        config.token_origin = reader.place_of("token");
+    }
+    if (reader.source_of("token") == OptionSource::flag)
         config.warnings.push_back("everybody on this machine could see --token in the list of "
                                   "processes; better: TUNNEL_TOKEN, or --token-file");
 }

@@ -168,8 +168,9 @@ bool Doctor::look_at_config(const CommandLine &line, const std::string &target)
                                       .local_host = local->host,
                                       .protocol = TunnelProtocol::http}};
     const std::string file = config_->config_file.empty() ? "no file" : config_->config_file;
+    const std::string &origin = config_->token_origin;
     say(good(Hop::config, file + " (" + counted(settings().tunnels.size(), "tunnel") + "), " +
-                              (settings().token.empty() ? "no token" : "a token") + " for " +
+                              (origin.empty() ? "no token" : "token from " + origin) + ", for " +
                               settings().server().text()));
     return true;
 }
@@ -269,7 +270,11 @@ bool Doctor::log_in()
     }
     const SessionEnd &end = probe.end();
     const Complaint complaint = judge({end, settings().server_addr, "", false, false}).complaint;
-    if (end.hop == Hop::auth) {
+    if (probe.knows_token()) {
+        say(good(Hop::protocol, "version " + std::to_string(TN_PROTOCOL_VERSION)));
+        skip({Hop::clock});
+        say(doubtful(Hop::auth, "the token is accepted, but " + complaint.what, complaint.fix));
+    } else if (end.hop == Hop::auth) {
         say(good(Hop::protocol, "version " + std::to_string(TN_PROTOCOL_VERSION)));
         skip({Hop::clock});
         say(failed(Hop::auth, complaint, complaint.what + " (" + end.sentence + ")"));
@@ -329,10 +334,13 @@ void Doctor::look_at_round_trip()
     const auto &tunnels = settings().tunnels;
     const std::string name = tunnels.empty() ? settings().subdomain : tunnels[0].subdomain;
     RoundTrip trip = try_round_trip(settings(), account_.may_use(name) ? name : "");
-    if (trip.held) {
-        trip = try_round_trip(settings(), "");
-        trip.finding.text += "; \"" + name + "\" itself is in use, by a client that runs";
-    }
+    if (trip.way != RoundTrip::Way::held)
+        return say(trip.finding);
+    const std::string held = "\"" + name + "\" is in use, by a client that runs";
+    trip = try_round_trip(settings(), "");
+    if (trip.way != RoundTrip::Way::tried)
+        return say(skipped(Hop::round_trip, held + ", and there is no other name to try"));
+    trip.finding.text += "; " + held;
     say(trip.finding);
 }
 

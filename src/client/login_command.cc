@@ -52,9 +52,15 @@ std::string absolute(const std::string &path)
 
 ClientSettings settings_of(const CommandLine &line, const std::string &server)
 {
-    ClientSettings settings = load_login_config(line, server).settings;
+    const ClientConfig config = load_login_config(line, server);
+    ClientSettings settings = config.settings;
+    for (const std::string &warning : config.warnings)
+        std::cerr << "tunnel: warning: " << warning << "\n";
     if (settings.server_addr.empty())
         throw Failure(exit_usage, "tunnel login: which SERVER? HOST or HOST:PORT");
+    if (config.of_project)
+        throw Failure(exit_usage, "tunnel login: a project's ./tunnel.yaml is not asked for the "
+                                  "server; fix: tunnel login SERVER");
     if (settings.tls_verify == "off" && settings.tls_pin.empty())
         throw Failure(exit_usage, "tunnel login: a token for nobody in particular is not stored; "
                                   "fix: --pin instead of --tls-verify off");
@@ -113,15 +119,12 @@ std::string ask_for_token(const ClientSettings &settings)
     return checked_token(line, "standard input");
 }
 
-// That the user has as many sessions as he may is said after the token was looked at.
-bool proves_token(const SessionEnd &end) { return end.code == "CONNECTION_LIMIT"; }
-
 Account prove(const ClientSettings &settings)
 {
     Probe probe(settings);
     if (probe.log_in())
         return probe.answer().account;
-    if (!proves_token(probe.end()))
+    if (!probe.knows_token())
         refuse(settings, probe.end());
     return {};
 }

@@ -83,6 +83,7 @@ std::span<const Option> client_options();
 struct ClientConfig {
     ClientSettings settings = {};
     std::string config_file;           // empty: none was found
+    std::string token_origin;          // where the token came from, for a person; empty: none
     bool of_project = false;           // it is ./tunnel.yaml, which nobody named
     std::vector<std::string> warnings; // sentences for the person who started us
 };

@@ -21,6 +21,9 @@ public:
 
     bool log_in(); // one try; false: see end()
     const SessionEnd &end() const { return end_; }
+    // After a failed one: that the user has as many sessions as he may is said only after the
+    // token was looked at.
+    bool knows_token() const { return end_.code == "CONNECTION_LIMIT"; }
     const LoginAnswer &answer() const { return lane_.session()->login(); } // after a login
     const std::vector<Router::Tunnel> &tunnels() const { return router_.tunnels(); }
     Loop &loop() { return loop_; } // serves the tunnels while it runs

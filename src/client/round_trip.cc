@@ -162,12 +162,12 @@ RoundTrip try_round_trip(ClientSettings settings, const std::string &subdomain)
                          .protocol = TunnelProtocol::http}};
     Probe probe(settings);
     if (probe.log_in())
-        return {false, visit(probe, probe.tunnels()[0].url, std::move(listening),
-                             settings.handshake_timeout)};
+        return {RoundTrip::Way::tried, visit(probe, probe.tunnels()[0].url, std::move(listening),
+                                             settings.handshake_timeout)};
     const SessionEnd &end = probe.end();
     const Complaint complaint =
         judge({end, settings.server_addr, subdomain, false, false}).complaint;
-    return {end.code == "SUBDOMAIN_TAKEN",
+    return {end.code == "SUBDOMAIN_TAKEN" ? RoundTrip::Way::held : RoundTrip::Way::refused,
             failed(Hop::round_trip, complaint, complaint.what + " (" + end.sentence + ")")};
 }
 

@@ -11,7 +11,11 @@
 namespace tunnel {
 
 struct RoundTrip {
-    bool held = false; // the name is in use by another client: nothing was tried
+    enum class Way {
+        tried,
+        held,    // the name is in use by another client
+        refused, // for another reason
+    } way;
     Finding finding;
 };
 

@@ -128,6 +128,20 @@ def a_name_that_a_running_client_holds_stays_with_it(box):
 
 
 @claim
+def a_client_that_takes_all_that_the_token_may_have_is_no_problem(box):
+    digest, local = hashlib.sha256(TOKEN.encode()).hexdigest(), Scripted(box)
+    box.write('tokens', f'alice:sha256:{digest}:subdomains=app\n', 0o600)
+    server, _ = box.pair(local.port, OUTSIDE)
+    doctor = Doctor(box, server.control, local.port)
+    assert doctor.code == 0 and doctor.of('skip') == ['public'] and 'no other name' in doctor.out, doctor.out
+    server.stop()
+    one = box.server({**OUTSIDE, 'limits': {'max_connections_per_user': 1}})
+    box.client(one, {'app': local.port}, name='other')
+    doctor = Doctor(box, one.control, local.port)
+    assert doctor.code == 0 and doctor.of('warn') == ['auth'], doctor.out
+
+
+@claim
 def a_public_name_without_a_record_is_public(box):
     doctor = Doctor(box, box.server({'domain': 'no-record.invalid'}).control, Scripted(box).port)
     assert doctor.code == EXIT_UNAVAILABLE and doctor.of('fail') == ['public'], doctor.out

@@ -161,6 +161,7 @@ def a_projects_file_gets_no_token_for_a_server_of_its_own(box):
     box.write('tunnel.yaml', f'server_addr: {foreign.control}\ntls: {{pin: "{box.pin}"}}\n'
                              f'token_file: {box.token_file}\ntunnels: [{{subdomain: app, local_port: {local.port}}}]\n')
     text = tunnel(box, 'start', '--no-retry', code=EXIT_NO_PERMISSION, env={'TUNNEL_TOKEN': TOKEN})
+    assert 'tunnel login SERVER' in tunnel(box, 'login', code=EXIT_USAGE, typed=TOKEN + '\n')
     assert '$TUNNEL_TOKEN is not sent' in text and 'token_file in ./tunnel.yaml is not used' in text, text
     assert 'user=alice' not in foreign.err() and 'UNAUTHORIZED' in foreign.err(), foreign.err()
 

@@ -172,11 +172,15 @@ TEST(the_token_comes_from_the_nearest_place)
     write_file(home.in_config("credentials"), "credentials\n", 0600);
     write_file("token", " file \n", 0640);
     CHECK(load({}).settings.token == "credentials");
+    CHECK(load({}).token_origin == home.in_config("credentials"));
     CHECK(load({"--token-file", "token"}).settings.token == "file");
+    CHECK(load({"--token-file", "token"}).token_origin == "token");
     setenv("TUNNEL_TOKEN", "environment", 1);
     CHECK(load({}).settings.token == "environment" && !getenv("TUNNEL_TOKEN"));
     setenv("TUNNEL_TOKEN", "environment", 1);
     CHECK(load({"--token-file", "token"}).settings.token == "file");
+    setenv("TUNNEL_TOKEN", "environment", 1);
+    CHECK(load({}).token_origin == "$TUNNEL_TOKEN");
     const ClientConfig flag = load({"--token", "flag"});
     CHECK(flag.settings.token == "flag" && flag.warnings.size() == 1);
     CHECK(fault({"--token", "flag", "--token-file", "token"}, exit_usage).find("only one") !=
