@@ -208,7 +208,9 @@ YamlNode load_yaml(const std::string &path)
 {
     const std::string text = read_config_file(path, yaml_size_max);
     if (trim(text).empty()) // a write that was cut off, rather than a wish for every default
-        throw Failure(path, 1, 1, "is empty");
+        throw Failure(path, 1, 1,
+                      "is empty, perhaps cut off while it was written; where every default is "
+                      "wanted, a comment is enough");
     return parse_yaml(path, text);
 }
 

@@ -19,6 +19,19 @@ namespace tunnel {
 
 namespace {
 
+// Below this many descriptors a crowd of visitors is turned away that a small machine could serve.
+constexpr size_t descriptors_wanted = 4096;
+
+// The soft limit is raised to the hard one; more only the init system can give.
+size_t claim_descriptors()
+{
+    const size_t limit = raise_descriptor_limit();
+    if (limit < descriptors_wanted)
+        log_warn("few descriptors: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+                 {{"limit", limit}, {"wanted", descriptors_wanted}});
+    return limit;
+}
+
 // What a reload will read again is read now as the user who will do it then.
 std::shared_ptr<const Policy> prepare(const ServerSettings &settings)
 {
@@ -26,7 +39,7 @@ std::shared_ptr<const Policy> prepare(const ServerSettings &settings)
         make_state_directory("tunneld", settings.user);
     const ActingAs reader(settings.user);
     log_open(settings.log());
-    return make_policy(settings, raise_descriptor_limit());
+    return make_policy(settings, claim_descriptors());
 }
 
 // The command line and the environment go on to win over the file. A file that has gone does not
@@ -64,9 +77,8 @@ int act(const ServerCommand &command, int argc, char **argv)
 {
     switch (command.action) {
     case ServerAction::run:
-        return run(command.settings, [argc, argv, file = command.config_file] {
-            return reread(argc, argv, file);
-        });
+        return run(command.settings,
+                   [argc, argv, file = command.config_file] { return reread(argc, argv, file); });
     case ServerAction::check:
         return check(command.settings);
     case ServerAction::dump:
@@ -92,6 +104,7 @@ int act(const ServerCommand &command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     using namespace tunnel;
+    ensure_standard_descriptors();
     try {
         return act(read_server_command(argc, argv), argc, argv);
     } catch (const Failure &failure) {

@@ -180,5 +180,30 @@ def signals_that_mean_nothing_end_nothing(box):
     assert get(server).status == 200 and server.running() and client.running()
 
 
+@claim
+def an_empty_file_is_told_from_one_of_comments(box):
+    for text, code in (('', 78), ('\n\n', 78), ('# every default\n', 0)):
+        config = box.write('empty.yaml', text)
+        done, _, err = box.run([program('tunneld'), '-T', '-c', config])
+        assert done == code and (code == 0 or 'is empty' in err and 'a comment is enough' in err), (text, done, err)
+
+
+@claim
+def few_descriptors_are_complained_about(box):
+    server = box.server(prefix=('sh', '-c', 'ulimit -n 2000 && exec "$@"', 'sh'))
+    assert 'limit=2000' in server.wait_line('.*few descriptors.*').group(0)
+    server = box.server(name='other', prefix=('sh', '-c', 'ulimit -Sn 1000; exec "$@"', 'sh'))
+    assert 'few descriptors' not in server.err()
+
+
+@claim
+def closed_standard_descriptors_are_not_given_to_a_socket(box):
+    log = box.path('log')
+    config = box.write('closed.yaml', '\n'.join(GOOD + ['log:', f'  output: {log}']) + '\n')
+    server = box.start('tunneld', ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh', program('tunneld'), '-c', config])
+    wait_until(lambda: os.path.exists(log) and 'kind=http' in open(log).read(), 5, 'the server is up')
+    assert [os.readlink(f'/proc/{server.pid}/fd/{i}') for i in range(3)] == ['/dev/null'] * 3
+
+
 if __name__ == '__main__':
     run(parallel=3)
