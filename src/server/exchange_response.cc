@@ -21,12 +21,13 @@ constexpr unsigned max_interims = 64;
 // Room for everything that a head may become: what it was, plus the fields we add.
 size_t room_for(const tn_http1_head &head) { return 256 + head.reason.len + fields_room(head); }
 
-// The status line, and the fields that go beyond one hop.
-void write_head(HeadWriter &out, const tn_http1_head &head)
+// The status line, and the fields that go beyond one hop. Trailers are announced only where chunks
+// can carry them (RFC 9110 6.6.2).
+void write_head(HeadWriter &out, const tn_http1_head &head, bool with_trailers)
 {
     out.add("HTTP/1.1 ").number(head.status).add(" ").add(head.reason).add("\r\n");
     for (size_t i = 0; i < head.field_count; i++)
-        if (!head.fields[i].hop)
+        if (!head.fields[i].hop && (with_trailers || head.fields[i].known != TN_HTTP1_TRAILER))
             out.field(head.fields[i]);
 }
 
@@ -97,7 +98,7 @@ void Exchange::pass_interim()
         return; // RFC 9110 15.2: never to an HTTP/1.0 client
     const tn_http1_head &head = response_.head();
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_head(out, head);
+    write_head(out, head, facts_.minor != 0);
     put(out.end().bytes());
 }
 
@@ -115,7 +116,7 @@ void Exchange::pass_head()
     }
 
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_head(out, head);
+    write_head(out, head, facts_.minor != 0);
     if (framing_ == Framing::chunked)
         out.field("Transfer-Encoding", "chunked");
     if (!facts_.keep_alive)
@@ -160,7 +161,7 @@ void Exchange::switch_protocols(std::span<const uint8_t> rest)
     responded_ = true;
     status_ = 101;
     HeadWriter out(visitor_.loop(), room_for(head));
-    write_head(out, head);
+    write_head(out, head, facts_.minor != 0);
     out.field("Connection", "Upgrade");
     if (const tn_http1_field *upgrade = tn_http1_find(&head, TN_HTTP1_UPGRADE))
         out.field(*upgrade);

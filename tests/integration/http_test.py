@@ -189,6 +189,19 @@ def http_10_visitors_get_no_chunks_and_a_close(box):
 
 
 @claim
+def trailers_are_announced_only_to_those_who_can_get_them(box):
+    local = Scripted(box, answer(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n'
+                                 b'4\r\nbody\r\n0\r\nX-Sum: 42\r\n\r\n'))
+    server, _ = box.pair(local.port)
+    with Visitor(server) as visitor:
+        visitor.send(f'GET / HTTP/1.0\r\nHost: {HOST}\r\n\r\n'.encode())
+        data, end = visitor.read_to_end()
+        assert data.endswith(b'\r\n\r\nbody') and end == 'fin' and b'x-sum' not in data.lower(), data
+    response = get(server)
+    assert response.value('trailer') == 'X-Sum' and response.trailers == [('x-sum', '42')], response
+
+
+@claim
 def http_10_keep_alive_is_not_confused(box):
     node = Node(box)
     server, _ = box.pair(node.port)
