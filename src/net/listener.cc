@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <new>
@@ -25,14 +24,14 @@ constexpr unsigned batch_max = 64; // accepted in one turn, so that others get t
 constexpr Micros pause_span = 100 * millisecond;
 constexpr Micros log_every = 10 * second;
 
-Descriptor open_reserve() { return Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
-
 void set(int fd, int level, int option, int value)
 {
     setsockopt(fd, level, option, &value, sizeof value);
 }
 
-// Empty, with errno, if it cannot be had. Accepted sockets inherit TCP_NODELAY.
+// Empty, with errno, if it cannot be had. Accepted sockets inherit TCP_NODELAY. SO_REUSEPORT comes
+// after the bind where nobody may be there yet, so that a second server is noticed, and others of
+// ours may follow.
 Descriptor listen_on(const Address &address, bool share)
 {
     Descriptor socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -44,10 +43,10 @@ Descriptor listen_on(const Address &address, bool share)
         set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1);
     if (address.family() == AF_INET6)
         set(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, !address.is_any());
-    if (::bind(socket.get(), address.get(), address.size()) != 0 ||
-        listen(socket.get(), backlog) != 0)
+    if (::bind(socket.get(), address.get(), address.size()) != 0)
         return {};
-    return socket;
+    set(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    return listen(socket.get(), backlog) == 0 ? std::move(socket) : Descriptor();
 }
 
 bool is_without_ipv6(const Address &address, int error)
@@ -80,8 +79,7 @@ Listener::Listener(Loop &loop, const Address &address, bool share, Accepted acce
 
 Listener::Listener(Loop &loop, Descriptor listening, Accepted accepted)
     : loop_(loop), accepted_(std::move(accepted)), address_(Address::local_of(listening.get())),
-      socket_(std::move(listening)), reserve_(open_reserve()),
-      resume_(loop, [this] { event_add(event_.get(), nullptr); })
+      socket_(std::move(listening)), resume_(loop, [this] { event_add(event_.get(), nullptr); })
 {
     event_.reset(event_new(loop.base(), socket_.get(), EV_READ | EV_PERSIST, on_event, this));
     if (!event_ || event_add(event_.get(), nullptr) != 0)
@@ -95,7 +93,6 @@ void Listener::stop()
     resume_.stop();
     event_.reset();
     socket_.reset();
-    reserve_.reset();
 }
 
 void Listener::on_event(evutil_socket_t, short, void *self) noexcept
@@ -109,16 +106,8 @@ void Listener::accept_some()
 {
     unsigned count = 0;
     while (count < batch_ && socket_) {
-        sockaddr_storage from;
-        socklen_t size = sizeof from;
-        auto *peer = reinterpret_cast<sockaddr *>(&from);
-        Descriptor socket(accept4(socket_.get(), peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        if (socket) {
-            count++;
-            accepted_(std::move(socket), Address(peer, size));
-            continue;
-        }
-        int error = errno;
+        const int error = accept_one();
+        count += error == 0;
         if (is_exhausted(error))
             pause(error);
         if (is_exhausted(error) || error == EAGAIN)
@@ -127,12 +116,30 @@ void Listener::accept_some()
     batch_ = count == batch_ ? std::min(batch_ * 2, batch_max) : std::max(count, 1u);
 }
 
-// The one in front learns that we are there and full; the others wait.
+// Returns why nobody was; 0: somebody was.
+int Listener::accept_one()
+{
+    sockaddr_storage from;
+    socklen_t size = sizeof from;
+    auto *peer = reinterpret_cast<sockaddr *>(&from);
+    Descriptor socket(accept4(socket_.get(), peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket)
+        return errno;
+    accepted_(std::move(socket), Address(peer, size));
+    return 0;
+}
+
+// Those in the queue have been told by the kernel that they are connected; closing resets them.
+void Listener::finish()
+{
+    int error = 0;
+    for (int i = 0; i < backlog && socket_ && error != EAGAIN && !is_exhausted(error); i++)
+        error = accept_one();
+    stop();
+}
+
 void Listener::pause(int error)
 {
-    reserve_.reset();
-    Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    reserve_ = open_reserve();
     event_del(event_.get());
     resume_.start(pause_span);
 

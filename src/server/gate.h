@@ -15,6 +15,7 @@ struct Shared;
 class Gate {
 public:
     Gate(Worker &worker, Shared &shared, Descriptor listening); // Listener::bind()
+    void finish() { listener_.finish(); }                       // lets in who waits, then closes
 
 private:
     void admit(Descriptor socket, const Address &peer);

@@ -28,8 +28,9 @@ struct Reloaded {
 // Reads tokens and certificate, binds ports that changed, opens the log. Throws Failure.
 Reloaded prepare_reload(const Policy &before, ServerSettings next);
 
-// Listens on the address for each of `count` workers. Throws Failure.
-std::vector<Descriptor> bind_gates(const std::string &address, size_t count);
+// Listens on the address for each of `count` workers; with `beside` the port may be ours already.
+// Throws Failure.
+std::vector<Descriptor> bind_gates(const std::string &address, size_t count, bool beside = false);
 
 // A line for each thing that is wrong.
 void log_refused_reload(const Failure &failure);

@@ -68,6 +68,8 @@ void Server::open_gates(std::vector<Descriptor> listening)
 
 void Server::open_control(Descriptor listening)
 {
+    if (control_)
+        control_->finish();
     control_ = std::make_unique<Listener>(
         first().loop(), std::move(listening),
         [this](Descriptor socket, const Address &peer) { admit_client(std::move(socket), peer); });

@@ -96,6 +96,8 @@ void Visitor::forget_request()
 void Visitor::drain()
 {
     draining_ = true;
+    if (state_ == State::idle || state_ == State::reading)
+        read_head(); // what has arrived is in progress
     if (state_ == State::idle || (state_ == State::reading && !request_->started()))
         leave();
     else if (exchange_)

@@ -85,7 +85,10 @@ void Worker::each_session(const std::function<void(Session &)> &act)
 
 void Worker::open_gate(Descriptor listening)
 {
+    const std::unique_ptr<Gate> before = std::move(gate_);
     gate_ = std::make_unique<Gate>(*this, shared_, std::move(listening));
+    if (before)
+        before->finish();
 }
 
 uint64_t Worker::visitor_source(const Address &peer) const
@@ -178,6 +181,8 @@ Session *Worker::find_session(uint64_t id)
 
 void Worker::drain(Micros grace, std::function<void()> done)
 {
+    if (gate_)
+        gate_->finish();
     gate_.reset();
     draining_ = true;
     drain_grace_ = grace;

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 
-from harness import DOMAIN, SLOW, Process, claim, make_certificate, merged, program, run, wait_until, yaml_of
+from harness import DOMAIN, SLOW, Process, claim, free_port, make_certificate, merged, program, run, wait_until, yaml_of
 from locals import Scripted
 from peer import login, tls_connect
 from visitor import HOST, Visitor, get
@@ -212,6 +212,25 @@ def ports_move_while_their_visitors_stay(box):
             fresh.sendall(f'GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n'.encode())
             assert fresh.recv(4096).startswith(GOOD)
         tls_connect(control).close()
+
+
+@claim
+def an_address_may_overlap_the_one_before(box):
+    local = Scripted(box)
+    for workers in (1, 2):
+        server, client = box.pair(local.port, {'workers': workers, 'http_addr': f'127.0.0.1:{free_port()}',
+                                               'control_addr': f'127.0.0.1:{free_port()}'})
+        addresses = [(f'127.0.0.1:{server.port}', f'127.0.0.1:{server.control_port}'),
+                     (f':{server.port}', f'0.0.0.0:{server.control_port}')]
+        for i, (http, control) in enumerate((addresses[1], *addresses)):
+            rewrite(box, server, {'http_addr': http, 'control_addr': control})
+            reload(server)
+            server.wait_line(r'kind=http', count=2 + i)
+            assert get(server).status == 200
+            tls_connect(f'127.0.0.1:{server.control_port}').close()
+        assert client.running() and len(re.findall('session open', server.err())) == 1
+        second = box.start('second', [program('tunneld'), '-c', server.config])  # is not one of ours
+        assert second.wait() == 69 and 'Address already in use' in second.err(), second.err()
 
 
 @claim

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import select
 import signal
 import socket
 import threading
@@ -452,6 +453,10 @@ def a_short_stop_of_either_side_loses_no_request(box):
     assert len(client.urls()) == 1
 
 
+def readable(sock):
+    return bool(select.select([sock], [], [], 0)[0])
+
+
 @claim
 def out_of_descriptors_nothing_spins_and_all_recovers(box):
     local = Scripted(box)
@@ -473,8 +478,13 @@ def out_of_descriptors_nothing_spins_and_all_recovers(box):
     assert server.cpu() - before < 0.2 * SLOW, f'{server.cpu() - before} s of CPU in 1 s'
     kept.send(request())
     assert kept.response().status == 200, 'who is in must be served'
+    waiting = Visitor(server, timeout=30)  # nobody drops him: he is served when there is room
+    waiting.send(request())
     for sock in crowd:
+        assert not readable(sock), 'somebody who waited was dropped'
         sock.close()
+    assert waiting.response().status == 200
+    waiting.close()
     wait_until(lambda: get(server).status == 200, 3, 'serves again')
     assert client.running() and len(client.urls()) == 1
     kept.close()
