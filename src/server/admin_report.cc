@@ -115,7 +115,7 @@ json_t *report_status(const Survey &survey, const ServerFacts &facts, Levers &se
         "{s:s,s:i,s:s,s:f,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "version", PACKAGE_VERSION,
         "pid", int(getpid()), "state", facts.draining ? "draining" : "running", "up_seconds",
         seconds(facts.up), "domain", policy.settings.domains.front().c_str(), "listen", listen,
-        "clients", integer(by_session(survey).size()), "links", integer(survey.links), "tunnels",
+        "clients", integer(survey.clients()), "links", integer(survey.links), "tunnels",
         integer(survey.tunnels.size()), "visitors", integer(survey.visitors), "streams",
         integer(survey.streams), "requests", integer(survey.requests()), "bytes_in",
         integer(survey.bytes_in), "bytes_out", integer(survey.bytes_out), "buffered_bytes",
@@ -141,7 +141,7 @@ json_t *report_status(const Survey &survey, const ServerFacts &facts, Levers &se
 json_t *report_health(const Survey &survey, const ServerFacts &facts)
 {
     return json_pack("{s:s,s:I,s:I}", "status", facts.draining ? "draining" : "ok", "sessions",
-                     integer(by_session(survey).size()), "tunnels", integer(survey.tunnels.size()));
+                     integer(survey.clients()), "tunnels", integer(survey.tunnels.size()));
 }
 
 json_t *report_clients(const Survey &survey, const std::string &name)

@@ -59,6 +59,8 @@ constexpr Row rows[] = {
     {"up_seconds", "gauge", "Time since the start.", [](S, F f) { return double(seconds(f.up)); }},
     {"draining", "gauge", "1 while the server is stopping.",
      [](S, F f) { return double(f.draining); }},
+    {"sessions", "gauge", "Clients that have logged in.",
+     [](S s, F) { return double(s.clients()); }},
     {"links", "gauge", "Connections of clients that have logged in.",
      [](S s, F) { return double(s.links); }},
     {"tunnels", "gauge", "Names that are bound.", [](S s, F) { return double(s.tunnels.size()); }},
@@ -77,15 +79,6 @@ constexpr Row rows[] = {
     {"log_lost_total", "counter", "Lines of the log that were suppressed or dropped.",
      [](S, F f) { return double(f.log_lost); }},
 };
-
-size_t count_sessions(const Survey &survey)
-{
-    std::vector<std::string> names;
-    for (const LinkReport &link : survey.sessions)
-        names.push_back(link.session);
-    std::sort(names.begin(), names.end());
-    return size_t(std::unique(names.begin(), names.end()) - names.begin());
-}
 
 void write_requests(Page &page, const Survey &survey)
 {
@@ -170,8 +163,6 @@ std::string render_metrics(const Survey &survey, const ServerFacts &facts)
     page.sample(label("version", PACKAGE_VERSION), 1);
     for (const Row &row : rows)
         page.family(row.name, row.type, row.help).sample("", row.value(survey, facts));
-    page.family("sessions", "gauge", "Clients that have logged in.");
-    page.sample("", double(count_sessions(survey)));
     if (facts.tls) {
         page.family("certificate_expiry_seconds", "gauge", "Time until the certificate ends.");
         page.sample("", facts.certificate_left);

@@ -101,6 +101,8 @@ void Server::run()
     first().loop().run();
     for (std::thread &thread : threads_)
         thread.join();
+    for (const auto &worker : workers_)
+        worker->abandon_visitors();
     log_info("stopped");
     log_flush();
 }

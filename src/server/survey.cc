@@ -52,9 +52,10 @@ LinkReport report(Session &session, Micros now)
     return report;
 }
 
-// On the worker's thread.
+// On the worker's thread. What is under way is counted up to this moment.
 std::vector<LinkReport> report_all(Worker &worker)
 {
+    worker.account_visitors();
     std::vector<LinkReport> reports;
     worker.each_session([&](Session &session) {
         if (session.is_logged_in())
@@ -89,6 +90,15 @@ uint64_t Survey::requests() const
     return std::accumulate(responses.begin(), responses.end(), uint64_t(0));
 }
 
+size_t Survey::clients() const
+{
+    std::vector<std::string_view> names;
+    for (const LinkReport &link : sessions)
+        names.push_back(link.session);
+    std::sort(names.begin(), names.end());
+    return size_t(std::unique(names.begin(), names.end()) - names.begin());
+}
+
 void take_survey(const std::vector<std::unique_ptr<Worker>> &workers,
                  std::function<void(const Survey &)> done)
 {
@@ -99,11 +109,11 @@ void take_survey(const std::vector<std::unique_ptr<Worker>> &workers,
     Worker &first = *workers.front();
     for (const auto &each : workers) {
         Worker &worker = *each;
-        add(asking->survey, worker.counters());
         worker.loop().post([&worker, &first, asking, asked = monotonic_now()] {
             const Micros delay = monotonic_now() - asked;
             first.loop().post([&worker, &first, asking, delay, links = report_all(worker)] {
                 Survey &survey = asking->survey;
+                add(survey, worker.counters());
                 survey.loop_delays[worker.index()] = delay;
                 survey.sessions.insert(survey.sessions.end(), links.begin(), links.end());
                 if (--asking->awaited == 0)

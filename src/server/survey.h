@@ -47,6 +47,7 @@ struct Survey {
     std::vector<LinkReport> sessions;
     std::vector<Directory::Bound> tunnels; // by name
     uint64_t requests() const;
+    size_t clients() const; // sessions, however many links they stand on
 };
 
 // On the first worker's thread, and so is the answer, a little later.

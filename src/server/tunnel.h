@@ -42,14 +42,18 @@ struct Traffic {
     std::atomic<uint64_t> failed = 0; // answered by us, or cut
     std::atomic<uint64_t> bytes_in = 0;
     std::atomic<uint64_t> bytes_out = 0;
-    std::atomic<Micros> last = 0; // when the last one ended; 0: none has
+    std::atomic<Micros> last = 0; // when one was last seen to move or end; 0: none has been
 
-    void add(bool good, uint64_t in, uint64_t out, Micros now)
+    void move(uint64_t in, uint64_t out, Micros now)
+    {
+        bytes_in.fetch_add(in, std::memory_order_relaxed);
+        bytes_out.fetch_add(out, std::memory_order_relaxed);
+        last.store(now, std::memory_order_relaxed);
+    }
+    void end(bool good, Micros now)
     {
         requests.fetch_add(1, std::memory_order_relaxed);
         failed.fetch_add(!good, std::memory_order_relaxed);
-        bytes_in.fetch_add(in, std::memory_order_relaxed);
-        bytes_out.fetch_add(out, std::memory_order_relaxed);
         last.store(now, std::memory_order_relaxed);
     }
 };

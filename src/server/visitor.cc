@@ -91,6 +91,7 @@ void Visitor::forget_request()
     path_.clear();
     host_.clear();
     request_id_.clear();
+    counted_in_ = counted_out_ = 0;
 }
 
 void Visitor::drain()

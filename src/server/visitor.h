@@ -30,7 +30,9 @@ public:
             Seat seat);
     ~Visitor();
 
-    void drain(); // leaves now if it is idle, else after the exchange in progress
+    void drain();   // leaves now if it is idle, else after the exchange in progress
+    void account(); // counts what the exchange in progress has moved so far
+    void abandon(); // the server ends: what was in progress is logged as cut
 
 private:
     enum class State {
@@ -67,6 +69,7 @@ private:
     void refuse(Reason reason, uint16_t status = 0, const char *why = "", unsigned retry_after = 0,
                 uint64_t bytes_in = 0);
     void answered();
+    void account(uint64_t bytes_in, uint64_t bytes_out);
     void count(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out);
     void log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out);
     void linger();
@@ -95,6 +98,8 @@ private:
     std::string host_;
     std::string request_id_;
     Micros started_at_ = 0;
+    uint64_t counted_in_ = 0; // bytes that account() has counted
+    uint64_t counted_out_ = 0;
 
     size_t lingered_ = 0; // bytes read into nothing
     uint64_t requests_ = 0;

@@ -11,6 +11,8 @@
 #include "server/options.h"
 #include "server/worker.h"
 
+#include <algorithm>
+
 namespace tunnel {
 
 namespace {
@@ -55,17 +57,38 @@ void Visitor::on_sent(size_t) noexcept
         answered();
 }
 
+void Visitor::account()
+{
+    if (exchange_)
+        account(exchange_->bytes_in(), exchange_->bytes_out());
+}
+
+// What this request has moved up to now. An answer of our own may be shorter than what came
+// before it of the local service's.
+void Visitor::account(uint64_t bytes_in, uint64_t bytes_out)
+{
+    const uint64_t in = bytes_in - std::min(counted_in_, bytes_in);
+    const uint64_t out = bytes_out - std::min(counted_out_, bytes_out);
+    if (in == 0 && out == 0)
+        return;
+    counted_in_ += in;
+    counted_out_ += out;
+    worker_.counters().bytes_in.add(in);
+    worker_.counters().bytes_out.add(out);
+    if (tunnel_)
+        tunnel_->traffic.move(in, out, worker_.loop().now());
+}
+
 void Visitor::count(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
 {
     Counters &counters = worker_.counters();
     const Micros now = worker_.loop().now();
     counters.responses[status / 100 % counters.responses.size()].add();
-    counters.bytes_in.add(bytes_in);
-    counters.bytes_out.add(bytes_out);
     if (status != 101)
         counters.durations.add(now - started_at_);
+    account(bytes_in, bytes_out);
     if (tunnel_)
-        tunnel_->traffic.add(reason == Reason::ok, bytes_in, bytes_out, now);
+        tunnel_->traffic.end(reason == Reason::ok, now);
 }
 
 void Visitor::log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint64_t bytes_out)
@@ -86,6 +109,13 @@ void Visitor::log_access(Reason reason, uint16_t status, uint64_t bytes_in, uint
     entry.duration = worker_.loop().now() - started_at_;
     entry.reason = reason;
     worker_.access_log().write(entry);
+}
+
+void Visitor::abandon()
+{
+    if (exchange_)
+        log_access(Reason::shutting_down, exchange_->status(), exchange_->bytes_in(),
+                   exchange_->bytes_out());
 }
 
 // ---------------------------------------------------------------- leaving

@@ -148,6 +148,18 @@ void Worker::end_visitor(Visitor &visitor)
     check_drained();
 }
 
+void Worker::account_visitors()
+{
+    for (const auto &[visitor, guest] : visitors_)
+        visitor->account();
+}
+
+void Worker::abandon_visitors()
+{
+    for (const auto &[visitor, guest] : visitors_)
+        visitor->abandon();
+}
+
 // ---------------------------------------------------------------- sessions
 
 void Worker::adopt_session(Descriptor socket, const Address &peer, Lobby::Place place)
@@ -218,18 +230,6 @@ void Worker::close_sessions()
 {
     for (const auto &[id, session] : sessions_)
         session->close("the server is shutting down");
-}
-
-Worker::Gauges Worker::gauges() const
-{
-    Gauges gauges;
-    for (const auto &[id, session] : sessions_) {
-        tn_mux_stats stats = session->link().stats();
-        gauges.streams += stats.streams_out; // visits: what we opened
-        gauges.buffered_bytes += stats.buffered + stats.pending;
-        gauges.buffered_bytes += session->link().connection().queued();
-    }
-    return gauges;
 }
 
 } // namespace tunnel

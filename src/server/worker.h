@@ -10,10 +10,10 @@
 #include "server/access_log.h"
 #include "server/counters.h"
 #include "server/directory.h"
+#include "server/gate.h"
 #include "server/limits.h"
 #include "server/lobby.h"
 #include "server/policy.h"
-#include "server/gate.h"
 #include "server/visitor.h"
 
 #include <functional>
@@ -70,6 +70,8 @@ public:
     // Sends one of ours to the worker of a seat, with what has been read of it.
     void hand_over(Seat seat, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
     void end_visitor(Visitor &visitor);
+    void account_visitors(); // what their exchanges have moved is in the counters after it
+    void abandon_visitors(); // the loop has ended: what was in progress is logged as cut
     uint64_t visitor_source(const Address &peer) const; // how it is counted
 
     // Sessions.
@@ -82,13 +84,6 @@ public:
 
     // No new work; `done` is called once, here, when nothing is left.
     void drain(Micros grace, std::function<void()> done);
-
-    // What lives here now.
-    struct Gauges {
-        uint64_t streams = 0;
-        uint64_t buffered_bytes = 0;
-    };
-    Gauges gauges() const;
 
 private:
     struct Guest {

@@ -81,6 +81,31 @@ def clients_and_tunnels_are_listed(box):
 
 
 @claim
+def what_is_under_way_is_counted_while_it_runs(box):
+    release = threading.Event()
+
+    def slow(channel, received):
+        channel.body(received)
+        channel.send(b'HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n' + b'x' * 1000000)
+        release.wait(30 * SLOW)
+        channel.send(b'x' * 1000000)
+    control = Control(box, local=Scripted(box, slow))
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(get(control.server)))
+    asking.start()
+
+    def tunnel():
+        return control.json('tunnels', 'app')['tunnels'][0]
+    wait_until(lambda: tunnel()['bytes_out'] >= 1000000, 5, 'half of the answer is counted')
+    assert tunnel()['requests'] == 0 and tunnel()['idle_seconds'] is not None
+    assert 'tunneld_bytes_total{direction="out"} 100' in control.run('metrics')
+    release.set()
+    asking.join()
+    wait_until(lambda: tunnel()['requests'] == 1, 5, 'the request has ended')
+    assert len(answers[0].body) == 2000000 and 2000000 < tunnel()['bytes_out'] < 2001000, tunnel()
+
+
+@claim
 def a_kicked_client_comes_back_and_one_that_is_sent_away_does_not(box):
     control = Control(box)
     with Peer(control.server.control) as peer:

@@ -86,6 +86,8 @@ def a_second_signal_ends_a_stopping_program_at_once(box):
         assert process.running(), f'{process.name} did not wait for the request'
         process.signal(signal.SIGTERM)
         process.wait(1)
+        if process is pair[0]:
+            assert [line for line in process.access_lines() if 'path=/hang' in line and 'reason=shutting_down' in line]
         pair[1 - victim].kill()
 
 
@@ -99,6 +101,7 @@ def the_drain_timeout_ends_what_does_not_end(box):
     server.signal(signal.SIGTERM)
     assert server.wait(3) == 0
     assert visitor.ended(1) is not None
+    assert [line for line in server.access_lines() if 'path=/hang' in line]  # cut by either end
 
 
 @claim

@@ -46,7 +46,7 @@ Survey survey_with(size_t tunnels)
         auto tunnel = std::make_shared<Tunnel>();
         tunnel->subdomain = "t" + std::to_string(i);
         for (size_t k = 0; k < i % 7; k++)
-            tunnel->traffic.add(true, 1, 10, 5);
+            tunnel->traffic.move(1, 10, 5), tunnel->traffic.end(true, 5);
         survey.tunnels.push_back({tunnel, "sess_1", "alice"});
     }
     return survey;

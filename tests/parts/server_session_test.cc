@@ -493,7 +493,7 @@ TEST(visitors_get_streams_up_to_the_limit)
     CHECK_EQUAL(int(why), int(TN_ERR_LIMIT));
     visits[0]->send_raw("hello");
     client.until([&] { return client.visits.size() == 16; });
-    CHECK_EQUAL(house.first.gauges().streams, 16u);
+    CHECK_EQUAL(session->link().stats().streams_out, 16u);
 }
 
 TEST(a_client_opens_at_most_eight_streams)
