@@ -2,6 +2,8 @@
 
 #include "base/byte_queue.h"
 
+#include "base/held_memory.h"
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -44,6 +46,7 @@ thread_local Spares spares;
 
 void *take_memory(size_t size)
 {
+    count_held_memory(int64_t(size));
     if (size == block_size && spares.count > 0)
         return spares.blocks[--spares.count];
     return ::operator new(size);
@@ -51,6 +54,7 @@ void *take_memory(size_t size)
 
 void give_memory(void *memory, size_t size)
 {
+    count_held_memory(-int64_t(size));
     if (size == block_size && spares.count < spares_max && !spares.closed)
         spares.blocks[spares.count++] = memory;
     else

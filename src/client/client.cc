@@ -2,6 +2,7 @@
 
 #include "client/client.h"
 
+#include "base/held_memory.h"
 #include "base/log.h"
 #include "net/address.h"
 
@@ -34,10 +35,14 @@ Client::Client(const ClientSettings &settings, ClientId id, bool json)
       mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
       supervisor_(context_, make_client_tls(settings), status_,
                   [this](const Complaint *complaint) { on_ended(complaint); }),
+      shedder_(loop_, settings.memory, supervisor_, pool_),
       signals_(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
                [this](int signal) { on_signal(signal); }),
       watchdog_(loop_, [this] { prove_life(); })
 {
+    visits_.has_room_for = [this](const LocalTarget &target) {
+        return shedder_.has_room_for(target);
+    };
     if (status_.wants_visits())
         visits_.on_done = [this](const VisitRecord &record) { status_.visit(record); };
 }
@@ -129,7 +134,8 @@ void Client::write_gauges()
                         {"local_open", local.open},
                         {"local_idle", local.idle},
                         {"local_waiting", local.waiting},
-                        {"buffered_bytes", now.buffered_bytes}});
+                        {"buffered_bytes", now.buffered_bytes},
+                        {"memory_held", held_memory()}});
 }
 
 } // namespace tunnel

@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "client/client_id.h"
 #include "client/session_parts.h"
+#include "client/shedder.h"
 #include "client/status.h"
 #include "client/supervisor.h"
 #include "net/signals.h"
@@ -41,6 +42,7 @@ private:
     MuxPoolPtr mux_pool_;
     Session::Context context_;
     Supervisor supervisor_;
+    Shedder shedder_;
     std::vector<std::unique_ptr<Dialer>> lookers_; // see look_for_local_services()
     Signals signals_;
     Notifier notifier_;

@@ -204,6 +204,13 @@ void LocalPool::on_idle_event(Idle &idle, bool broken)
     serve(place);
 }
 
+void LocalPool::close_idle()
+{
+    for (auto &[target, place] : places_)
+        while (place->idle_count > 0)
+            close(pop_idle(*place, 0));
+}
+
 Micros LocalPool::idle_until(const LocalPlace &place, size_t index) const
 {
     const Idle &idle = *place.idle[index];

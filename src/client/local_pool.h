@@ -92,6 +92,7 @@ public:
     // ones: two hundred of them must not keep others from the service.
     void set_aside(LocalLease &lease);
     void take_back(LocalLease &lease); // it counts again, beyond the limit if need be
+    void close_idle();                 // all of them
     // Closes the connection and frees its place. May be called as give_back().
     void drop(LocalLease lease);
 

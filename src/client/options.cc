@@ -214,6 +214,10 @@ constexpr Option options[] = {
      "64MiB",
      "Bytes from visitors that wait for local services; beyond it the worst stream is reset.",
      {.min = 1 << 20}},
+    {"limits.memory", row::size<&S::memory>, "128MiB",
+     "Bytes that wait anywhere. Above 70 % of it services whose visits hold much get no new ones, "
+     "above 85 % idle local connections are closed, above 95 % the largest visits are reset. 0: no "
+     "limit."},
     {"limits.stream_window",
      row::size<&S::stream_window>,
      "16MiB",

@@ -58,6 +58,7 @@ struct ClientSettings {
 
     uint64_t max_streams; // visits open at once
     uint64_t session_memory;
+    uint64_t memory;         // bytes waiting anywhere
     uint64_t stream_window;  // how far the receive window of one stream grows
     uint64_t session_window; // by how much all of them grow
 

@@ -205,6 +205,12 @@ void Session::on_link_stream(std::unique_ptr<Stream> stream) noexcept
     visits_.emplace(key, std::move(visit));
 }
 
+void Session::each_visit(const std::function<void(Visit &)> &act) const
+{
+    for (const auto &[key, visit] : visits_)
+        act(*visit);
+}
+
 void Session::on_visit_end(Visit &visit) noexcept
 {
     auto node = visits_.extract(&visit);

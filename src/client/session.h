@@ -50,7 +50,8 @@ public:
     const std::vector<TunnelAnswer> &answers() const { return login_.tunnels; }
     bool joinable() const { return login_.carriers; }
     size_t visits() const { return visits_.size(); }
-    Micros online_since() const { return online_since_; } // 0: never
+    void each_visit(const std::function<void(Visit &)> &act) const; // must end none
+    Micros online_since() const { return online_since_; }           // 0: never
     tn_mux_stats stats() const { return link_->stats(); }
     const LoginAnswer &login() const { return login_; }
     SSL *ssl() const { return link_->connection().ssl(); } // null: plain

@@ -181,6 +181,13 @@ bool Supervisor::stands() const
                        [this](const auto &lane) { return carries(*lane); });
 }
 
+void Supervisor::each_visit(const std::function<void(Visit &)> &act) const
+{
+    for (const auto &lane : lanes_)
+        if (const Session *session = lane->session())
+            session->each_visit(act);
+}
+
 Supervisor::Gauges Supervisor::gauges() const
 {
     Gauges gauges;

@@ -38,6 +38,7 @@ public:
         uint64_t buffered_bytes = 0;
     };
     Gauges gauges() const;
+    void each_visit(const std::function<void(Visit &)> &act) const; // must end none
 
 private:
     void on_lane_online(Lane &lane) noexcept override;

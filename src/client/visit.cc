@@ -28,6 +28,8 @@ const tn_http1_limits &response_limits()
 constexpr Micros answer_time = 10 * second;
 // Of a path that is kept for log and screen, bytes.
 constexpr size_t path_max = 4096;
+// What a visitor is told to wait while we are short of memory, seconds.
+constexpr unsigned memory_wait = 5;
 // A request that may be sent a second time is kept up to this size, bytes.
 constexpr size_t replay_max = 32 * 1024;
 
@@ -125,6 +127,8 @@ void Visit::route(const tn_stream_header &header)
     if (!target)
         return fail(502, "not_served_here", "This client does not serve that tunnel.");
     target_ = *target;
+    if (context_.has_room_for && !context_.has_room_for(target_))
+        fail(503, "client_memory_short", "The tunnel's client is short of memory.", memory_wait);
 }
 
 void Visit::take_request(std::span<const uint8_t> bytes)
@@ -300,7 +304,8 @@ void Visit::on_stream_broken(tn_close_reason reason, uint32_t) noexcept
 }
 
 // Answers in place of the local service; if its answer has begun, cuts it visibly.
-void Visit::fail(uint16_t status, const char *code, const std::string &sentence)
+void Visit::fail(uint16_t status, const char *code, const std::string &sentence,
+                 unsigned retry_after)
 {
     log_info("visit failed", {{"tunnel", record_.subdomain},
                               {"local", target_.text()},
@@ -316,12 +321,27 @@ void Visit::fail(uint16_t status, const char *code, const std::string &sentence)
     state_ = State::answering;
     record_.status = status;
     record_.reason = code;
-    std::string answer = error_response({status, code, sentence}, json_, true, to_head_);
+    std::string answer =
+        error_response({status, code, sentence, retry_after}, json_, true, to_head_);
     record_.bytes_out = answer.size();
     stream_->send(bytes_of(answer));
     stream_->finish();
     stream_->left(0, true);
     timer_.start(answer_time);
+}
+
+uint64_t Visit::held() const
+{
+    uint64_t bytes = held_.size() + replay_.capacity() + request_.held() + response_.held();
+    if (local_.connection)
+        bytes += local_.connection->queued();
+    return bytes + stream_->queued();
+}
+
+void Visit::shed()
+{
+    stream_->reset(TN_RST_OVERLOAD);
+    end("memory_shed");
 }
 
 void Visit::on_timeout()

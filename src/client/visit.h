@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/held_memory.h"
 #include "client/local_pool.h"
 #include "flow/error_page.h"
 #include "flow/message.h"
@@ -43,6 +44,8 @@ struct VisitContext {
     const Router &router;
     const ClientSettings &settings;
     std::function<void(const VisitRecord &)> on_done; // empty: nobody asks
+    // Whether there is memory for one more visit to it; empty: always.
+    std::function<bool(const LocalTarget &)> has_room_for = {};
 };
 
 class Visit final : private Connection::Owner, private Stream::Owner, private Relay::Owner {
@@ -57,6 +60,10 @@ public:
 
     Visit(VisitContext &context, std::unique_ptr<Stream> stream, Owner &owner);
     ~Visit();
+
+    const LocalTarget &target() const { return target_; }
+    uint64_t held() const; // bytes of memory that wait for either side
+    void shed();           // we need what it holds: cuts it off
 
 private:
     enum class State {
@@ -108,7 +115,8 @@ private:
     void response_ended();
     void start_relay();
 
-    void fail(uint16_t status, const char *code, const std::string &sentence);
+    void fail(uint16_t status, const char *code, const std::string &sentence,
+              unsigned retry_after = 0);
     void on_timeout();
     void end(const char *reason);
 
@@ -123,9 +131,9 @@ private:
     LocalTarget target_;
     std::unique_ptr<Relay> relay_;
 
-    std::vector<uint8_t> header_; // of the stream, until it is whole
-    ByteQueue held_;              // of the request, until there is a local connection
-    std::vector<uint8_t> replay_; // a request that may be sent again
+    HeldBytes header_; // of the stream, until it is whole
+    ByteQueue held_;   // of the request, until there is a local connection
+    HeldBytes replay_; // a request that may be sent again
     VisitRecord record_;
     Micros started_at_;
     const char *failed_ = nullptr; // found while pulling, told afterwards

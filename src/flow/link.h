@@ -70,6 +70,7 @@ public:
     bool is_open() const { return state_ == State::open; }
     tn_mux_stats stats() const;
     Connection &connection() { return connection_; }
+    const Connection &connection() const { return connection_; }
     Loop &loop() { return loop_; }
 
 private:

@@ -5,9 +5,10 @@
 
 #pragma once
 
+#include "base/held_memory.h"
+
 #include <span>
 #include <tunnel/http1_body.h>
-#include <vector>
 
 namespace tunnel {
 
@@ -50,6 +51,7 @@ public:
     bool in_head() const { return stage_ == Stage::head; }
     bool started() const { return started_; } // at least one byte was seen
     bool complete() const { return stage_ == Stage::done; }
+    size_t held() const { return pieces_.capacity(); } // bytes of memory
     // Body bytes that surely come before any framing; for reading straight into place.
     uint64_t body_left() const { return tn_http1_body_left(&body_); }
     // The body ended with its source (framing UNTIL_CLOSE): complete now.
@@ -71,8 +73,8 @@ private:
 
     const tn_http1_limits &limits_; // the settings outlive every message
     tn_http1_body body_ = {};
-    std::vector<uint8_t> pieces_; // of a head that is not whole yet
-    size_t head_left_ = 0;        // bytes of a known head
+    HeldBytes pieces_;     // of a head that is not whole yet
+    size_t head_left_ = 0; // bytes of a known head
     const char *why_ = "";
     uint16_t refusal_ = 0;
     tn_http1_framing framing_ = TN_HTTP1_NO_BODY;

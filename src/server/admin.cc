@@ -3,6 +3,7 @@
 #include "server/admin.h"
 
 #include "base/failure.h"
+#include "base/held_memory.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/admin_report.h"
@@ -166,6 +167,9 @@ ServerFacts Admin::facts() const
     facts.descriptors = count_descriptors();
     facts.descriptor_limit = policy.descriptors;
     facts.log_lost = log_lost();
+    facts.memory_held = held_memory();
+    facts.memory_limit = policy.settings.memory;
+    facts.memory_step = unsigned(server_.workers().front()->memory_step());
     facts.tls = policy.tls != nullptr;
     facts.certificate_left = policy.tls ? double(policy.tls->days_left()) * 86400 : 0;
     facts.draining = server_.is_draining();

@@ -21,7 +21,7 @@ Micros after(Micros start, Micros span) { return span && start != never ? start 
 
 } // namespace
 
-Exchange::Exchange(Connection &visitor, Timer &timer, Message &request, std::vector<uint8_t> &ahead,
+Exchange::Exchange(Connection &visitor, Timer &timer, Message &request, HeldBytes &ahead,
                    const RequestFacts &facts, const tn_http1_limits &response_limits,
                    const ServerSettings &settings, Owner &owner)
     : visitor_(visitor), request_(request),
@@ -64,7 +64,7 @@ void Exchange::send_ahead()
 {
     if (request_.complete() || ahead_.empty())
         return;
-    std::vector<uint8_t> read = std::move(ahead_);
+    HeldBytes read = std::move(ahead_);
     size_t used = 0;
     while (!ended_ && used < read.size() && !request_.complete()) {
         std::span<const uint8_t> piece(read.data() + used, std::min(raw_piece, read.size() - used));

@@ -45,7 +45,7 @@ public:
 
     // `request` stands behind its head; `ahead` holds what was read of the visitor beyond that and
     // gets back what does not belong to this request. Both outlive the exchange.
-    Exchange(Connection &visitor, Timer &timer, Message &request, std::vector<uint8_t> &ahead,
+    Exchange(Connection &visitor, Timer &timer, Message &request, HeldBytes &ahead,
              const RequestFacts &facts, const tn_http1_limits &response_limits,
              const ServerSettings &settings, Owner &owner);
 
@@ -54,7 +54,9 @@ public:
     tn_error open(Session &session);
     void start();          // once the head has been queued on stream()
     void check_timeouts(); // the timer fired while this exchange stood
+    void give_up(Reason reason) { end(reason); }
     Stream &stream() { return *stream_; }
+    size_t held() const { return stream_->queued(); } // bytes that wait for the client
     void stop_keep_alive()
     {
         facts_.keep_alive = false;
@@ -118,7 +120,7 @@ private:
     std::unique_ptr<Stream> stream_;
     Message &request_;
     Message response_;
-    std::vector<uint8_t> &ahead_;
+    HeldBytes &ahead_;
     RequestFacts facts_;
     const ServerSettings &settings_;
     Owner &owner_;

@@ -212,6 +212,8 @@ void Exchange::on_stream_broken(tn_close_reason reason, uint32_t code) noexcept
         return end(Reason::response_cut);
     if (reason == TN_CR_SESSION)
         return end(Reason::link_lost);
+    if (code == TN_RST_OVERLOAD)
+        return end(Reason::too_many_streams);
     end(code == TN_RST_TIMEOUT ? Reason::request_timeout : Reason::visit_refused);
 }
 

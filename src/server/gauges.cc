@@ -2,6 +2,7 @@
 
 #include "server/gauges.h"
 
+#include "base/held_memory.h"
 #include "base/log.h"
 #include "server/survey.h"
 
@@ -32,6 +33,7 @@ void write(const Survey &survey)
         {"links", survey.links},
         {"streams", survey.streams},
         {"buffered_bytes", survey.buffered},
+        {"memory_held", held_memory()},
         {"log_suppressed", log_lost()},
         {"rejects_login", survey.logins_refused},
         {"rejects_handshake", survey.handshakes_dropped},

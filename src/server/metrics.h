@@ -16,6 +16,9 @@ struct ServerFacts {
     uint64_t descriptors = 0;
     uint64_t descriptor_limit = 0;
     uint64_t log_lost = 0;
+    uint64_t memory_held = 0;  // bytes, see base/held_memory.h
+    uint64_t memory_limit = 0; // 0: none
+    unsigned memory_step = 0;  // of the ladder
     bool tls = false;
     double certificate_left = 0; // seconds, with tls
     bool draining = false;

@@ -252,11 +252,10 @@ constexpr Option options[] = {
      "64MiB",
      "Bytes from one client that wait for its visitors; beyond it the worst stream is reset.",
      {.min = 1 << 20}},
-    {"limits.buffer_memory",
-     row::size<&S::buffer_memory>,
-     "512MiB",
-     "The same for all clients together.",
-     {.min = 1 << 20, .restart = true}},
+    {"limits.memory", row::size<&S::memory>, "512MiB",
+     "Bytes that wait anywhere, of all clients and visitors. Above 70 % of it tunnels that hold "
+     "much get 503, above 85 % idle visitors are closed, above 95 % the largest are reset. 0: no "
+     "limit."},
     {"limits.stream_window",
      row::size<&S::stream_window>,
      "16MiB",

@@ -66,7 +66,7 @@ struct ServerSettings {
     uint64_t max_handshakes; // control connections that have not logged in
     uint64_t max_handshakes_per_ip;
     uint64_t session_memory; // bytes waiting in one session
-    uint64_t buffer_memory;  // bytes waiting in all sessions together
+    uint64_t memory;         // bytes waiting anywhere
     uint64_t stream_window;  // how far the receive window of one stream grows
     uint64_t session_window; // by how much all windows of one session grow
     uint64_t window_memory;  // and those of all sessions together

@@ -34,6 +34,10 @@ constexpr ReasonRow rows[] = {
     {Reason::too_many_visitors, "too_many_visitors", 503, 1, "The server is full."},
     {Reason::too_many_visitors_per_ip, "too_many_visitors_per_ip", 429, 1,
      "There are too many connections from this address."},
+    {Reason::memory_short, "memory_short", 503, 5,
+     "The server is short of memory, and this tunnel uses more than its part."},
+    {Reason::memory_shed, "memory_shed", 503, 5,
+     "The server was short of memory and needed what this connection held."},
 };
 static_assert(sizeof rows / sizeof *rows == reason_count);
 

@@ -30,8 +30,10 @@ enum class Reason : uint8_t {
     write_timeout,    // the visitor took nothing
     too_many_visitors,
     too_many_visitors_per_ip,
+    memory_short, // limits.memory: the tunnel's client holds more than its part
+    memory_shed,  // the same: this visitor held most
 };
-constexpr unsigned reason_count = unsigned(Reason::too_many_visitors_per_ip) + 1;
+constexpr unsigned reason_count = unsigned(Reason::memory_shed) + 1;
 
 struct ReasonRow {
     Reason reason;

@@ -37,6 +37,7 @@ Server::Server(std::shared_ptr<const Policy> policy, Reread reread)
 Server::~Server()
 {
     admin_.reset();
+    shedder_.reset();
     tokens_.reset();
     expiry_.reset();
     watchdog_.reset();
@@ -53,6 +54,7 @@ void Server::make_workers()
         workers_.push_back(std::make_unique<Worker>(shared_, policy_, i));
         shared_.workers.push_back(workers_.back().get());
     }
+    shedder_ = std::make_unique<Shedder>(shared_, policy_->settings.memory);
 }
 
 // Each on its worker's thread. std::function wants what can be copied.
@@ -188,6 +190,7 @@ std::string Server::reload()
 void Server::enforce(std::shared_ptr<const Policy> policy)
 {
     policy_ = std::move(policy);
+    shedder_->set_budget(policy_->settings.memory);
     shared_.directory.set_public(policy_->settings.domains.front(), http_address_.port());
     for (const auto &each : workers_) {
         Worker &worker = *each;

@@ -10,6 +10,7 @@
 #include "net/signals.h"
 #include "server/admin.h"
 #include "server/levers.h"
+#include "server/shedder.h"
 #include "server/token_store.h"
 #include "server/worker.h"
 
@@ -63,6 +64,7 @@ private:
     std::shared_ptr<const Policy> policy_;
     Shared shared_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<Shedder> shedder_;
     Address http_address_;
     std::unique_ptr<Listener> control_;
     std::unique_ptr<Signals> signals_;

@@ -21,7 +21,8 @@ SslPtr accept_tls(const Policy &policy) { return policy.tls ? policy.tls->accept
 Session::Session(Worker &worker, uint64_t id, Descriptor socket, const Address &peer,
                  Lobby::Place place)
     : worker_(worker), carrier_(std::make_shared<Carrier>(SessionRef{worker.index(), id}, this)),
-      name_("sess_" + random_hex(8)), peer_(peer), place_(std::move(place)), timer_(worker.loop(), [this] { on_timeout(); }),
+      name_("sess_" + random_hex(8)), peer_(peer), place_(std::move(place)),
+      timer_(worker.loop(), [this] { on_timeout(); }),
       link_(worker.loop(), worker.mux_pool(), std::move(socket), accept_tls(worker.policy()),
             TN_SERVER, worker.policy().mux_config(), *this),
       conversation_(*this)
@@ -102,6 +103,12 @@ std::unique_ptr<Stream> Session::open_visit(Stream::Owner &owner, tn_error &why)
     if (state_ != State::open)
         return nullptr;
     return link_.open(owner, why);
+}
+
+uint64_t Session::held() const
+{
+    const tn_mux_stats stats = link_.stats();
+    return stats.buffered + stats.pending + link_.connection().queued();
 }
 
 void Session::ask_for_life(Micros timeout, LifeCheck::Answer answer)
@@ -203,8 +210,7 @@ void Session::take_no_visits()
 {
     if (!std::exchange(carrier_->session, nullptr))
         return;
-    others_ =
-        worker_.directory().leave(ref(), worker_.settings().name_grace, worker_.loop().now());
+    others_ = worker_.directory().leave(ref(), worker_.settings().name_grace, worker_.loop().now());
 }
 
 // The one way out. Everything that belongs to the session goes with it, after this callback.
@@ -217,10 +223,9 @@ void Session::end(const std::string &reason)
         log_info("session closed",
                  {{"session", name_}, {"peer", peer_.text()}, {"user", user_}, {"reason", reason}});
     else
-        log_info("link closed", {{"session", name_},
-                                 {"peer", peer_.text()},
-                                 {"links", others_},
-                                 {"reason", reason}});
+        log_info(
+            "link closed",
+            {{"session", name_}, {"peer", peer_.text()}, {"links", others_}, {"reason", reason}});
     timer_.stop();
     conversation_.end();
     enter(State::ended);

@@ -55,6 +55,7 @@ public:
     const Address &peer() const { return peer_; }
     Worker &worker() { return worker_; }
     Link &link() { return link_; }
+    uint64_t held() const; // bytes that wait for the client, or for visitors of it
     const Identity &who() const { return conversation_.who(); }
     bool short_header() const { return conversation_.short_header(); } // visits begin so
     Micros since() const { return since_; } // it has been logged in

@@ -47,7 +47,7 @@ LinkReport report(Session &session, Micros now)
     report.visits = stats.streams_out;
     report.bytes_in = stats.payload_in;
     report.bytes_out = stats.payload_out;
-    report.buffered = stats.buffered + stats.pending + session.link().connection().queued();
+    report.buffered = session.held();
     report.rtt = stats.rtt_smoothed_us;
     return report;
 }

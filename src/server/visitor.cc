@@ -44,8 +44,7 @@ tn_request_brief brief_of(const tn_http1_head &head, size_t head_size, bool json
 
 } // namespace
 
-Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
-                 Seat seat)
+Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat)
     : worker_(worker), connection_(worker.loop(), std::move(socket), *this), peer_(peer),
       peer_ip_(peer.ip_text()), peer_text_(peer.text()),
       trusted_(worker.http_policy().trusted.contains(peer)),
@@ -97,11 +96,8 @@ void Visitor::forget_request()
 void Visitor::drain()
 {
     draining_ = true;
-    if (state_ == State::idle || state_ == State::reading)
-        read_head(); // what has arrived is in progress
-    if (state_ == State::idle || (state_ == State::reading && !request_->started()))
-        leave();
-    else if (exchange_)
+    leave_if_idle();
+    if (exchange_)
         exchange_->stop_keep_alive();
 }
 
@@ -125,7 +121,7 @@ void Visitor::on_readable() noexcept
 void Visitor::read_head()
 {
     if (!ahead_.empty()) {
-        std::vector<uint8_t> read = std::move(ahead_);
+        HeldBytes read = std::move(ahead_);
         ahead_.clear();
         if (take_bytes(read))
             return;
@@ -183,7 +179,7 @@ void Visitor::take_request(std::span<const uint8_t> raw)
     facts_.upgrade = head.is_upgrade;
     facts_.minor = head.minor;
     facts_.keep_alive =
-        head.keep_alive && !draining_ &&
+        head.keep_alive && !draining_ && worker_.memory_step() < MemoryStep::close_idle &&
         (!settings.max_keepalive_requests || requests_ < settings.max_keepalive_requests);
     facts_.json = prefers_json(head);
     remember(head);
@@ -226,10 +222,14 @@ void Visitor::remember(const tn_http1_head &head)
 
 void Visitor::open_visit()
 {
+    Session *session = seat_.carrier()->session;
+    if (session && !worker_.has_memory_for(*session)) {
+        seat_ = {};
+        return refuse(Reason::memory_short);
+    }
     Exchange::Owner &self = *this;
     exchange_ = std::make_unique<Exchange>(connection_, timer_, *request_, ahead_, facts_,
                                            policy_->http.response, policy_->settings, self);
-    Session *session = seat_.carrier()->session;
     tn_error why = session ? exchange_->open(*session) : TN_ERR_CLOSED;
     if (why != TN_OK) {
         exchange_.reset();
@@ -280,7 +280,7 @@ void Visitor::send_stream_header(Stream &stream, bool short_header, size_t head_
 
 void Visitor::hand_over(Seat seat, std::span<const uint8_t> raw)
 {
-    std::vector<uint8_t> bytes(raw.begin(), raw.end());
+    HeldBytes bytes(raw.begin(), raw.end());
     bytes.insert(bytes.end(), ahead_.begin(), ahead_.end());
     worker_.hand_over(std::move(seat), connection_.release(), peer_, std::move(bytes));
     enter(State::gone);

@@ -26,13 +26,15 @@ class Visitor final : private Connection::Owner, private Exchange::Owner, privat
 public:
     // `ahead`: bytes of it that another worker has read; `seat`: the one that it took for the
     // request in them.
-    Visitor(Worker &worker, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
-            Seat seat);
+    Visitor(Worker &worker, Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat);
     ~Visitor();
 
     void drain();   // leaves now if it is idle, else after the exchange in progress
     void account(); // counts what the exchange in progress has moved so far
     void abandon(); // the server ends: what was in progress is logged as cut
+    void leave_if_idle();
+    uint64_t held() const; // bytes of memory that wait for it, or of it
+    void shed();           // we need what it holds: cuts it off
 
 private:
     enum class State {
@@ -86,7 +88,7 @@ private:
     Timer timer_;
     std::shared_ptr<const Policy> policy_; // of the request in progress
     std::optional<Message> request_;
-    std::vector<uint8_t> ahead_; // read and not yet used
+    HeldBytes ahead_; // read and not yet used
     RequestFacts facts_;
     Seat seat_; // of the visit, then a memory of where it was
     std::unique_ptr<Exchange> exchange_;

@@ -146,6 +146,35 @@ void Visitor::discard()
     leave();
 }
 
+void Visitor::leave_if_idle()
+{
+    if (state_ == State::idle || state_ == State::reading)
+        read_head(); // what has arrived is in progress
+    if (state_ == State::idle || (state_ == State::reading && !request_->started()))
+        leave();
+}
+
+uint64_t Visitor::held() const
+{
+    uint64_t bytes = connection_.queued() + ahead_.capacity();
+    if (request_)
+        bytes += request_->held();
+    if (exchange_)
+        bytes += exchange_->held();
+    return bytes;
+}
+
+// Not as cut(): what waits for it would go on waiting.
+void Visitor::shed()
+{
+    worker_.counters().reject(Reason::memory_shed);
+    connection_.reset();
+    if (exchange_)
+        return exchange_->give_up(Reason::memory_shed);
+    log_access(Reason::memory_shed, 0, 0, 0);
+    leave();
+}
+
 void Visitor::on_broken() noexcept { leave(); }
 
 void Visitor::on_timeout()

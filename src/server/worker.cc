@@ -3,6 +3,7 @@
 #include "server/worker.h"
 
 #include "base/failure.h"
+#include "base/held_memory.h"
 #include "base/random.h"
 #include "server/session.h"
 
@@ -11,6 +12,9 @@
 namespace tunnel {
 
 namespace {
+
+// What holds less is never shed: it would not help, bytes.
+constexpr uint64_t least_held = 16 * 1024;
 
 // The same object under a count of our own: workers that share a count share its cache line, and
 // every request would pull at it.
@@ -24,9 +28,10 @@ tn_mux_pool *make_pool(const ServerSettings &settings, size_t workers)
 {
     tn_mux_pool_config config;
     tn_mux_pool_config_init(&config);
-    if (settings.buffer_memory != 0) {
-        config.buffered_hard = settings.buffer_memory / std::max<size_t>(workers, 1);
-        config.buffered_soft = config.buffered_hard / 4;
+    // Windows become smaller long before the server's ladder has to do something.
+    if (settings.memory != 0) {
+        config.buffered_hard = settings.memory;
+        config.buffered_soft = settings.memory / 4 / std::max<size_t>(workers, 1);
     }
     config.window_budget = settings.window_memory / std::max<size_t>(workers, 1);
     tn_mux_pool *pool = nullptr;
@@ -83,6 +88,16 @@ void Worker::each_session(const std::function<void(Session &)> &act)
 
 // ---------------------------------------------------------------- visitors
 
+void Worker::each_visitor(const std::function<void(Visitor &)> &act)
+{
+    std::vector<Visitor *> visitors; // some leave meanwhile
+    for (const auto &[visitor, guest] : visitors_)
+        visitors.push_back(visitor);
+    for (Visitor *visitor : visitors)
+        if (visitors_.contains(visitor))
+            act(*visitor);
+}
+
 void Worker::open_gate(Descriptor listening)
 {
     const std::unique_ptr<Gate> before = std::move(gate_);
@@ -96,15 +111,14 @@ uint64_t Worker::visitor_source(const Address &peer) const
     return policy_->http.trusted.contains(peer) ? Occupancy::uncounted : source_key(peer);
 }
 
-void Worker::adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
-                           Seat seat)
+void Worker::adopt_visitor(Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat)
 {
     adopt_counted(std::move(socket), peer, std::move(ahead), std::move(seat), visitor_source(peer));
 }
 
 // `source` as it was counted: what counts may be another by now, or on another worker.
-void Worker::adopt_counted(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
-                           Seat seat, uint64_t source)
+void Worker::adopt_counted(Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat,
+                           uint64_t source)
 {
     auto visitor = std::make_unique<Visitor>(*this, std::move(socket), peer, std::move(ahead),
                                              std::move(seat));
@@ -115,13 +129,12 @@ void Worker::adopt_counted(Descriptor socket, const Address &peer, std::vector<u
         key->drain();
 }
 
-void Worker::hand_over(Seat seat, Descriptor socket, const Address &peer,
-                       std::vector<uint8_t> ahead)
+void Worker::hand_over(Seat seat, Descriptor socket, const Address &peer, HeldBytes ahead)
 {
     struct Parcel {
         Descriptor socket;
         Address peer;
-        std::vector<uint8_t> ahead;
+        HeldBytes ahead;
         Seat seat;
         uint64_t source;
     };
@@ -158,6 +171,47 @@ void Worker::abandon_visitors()
 {
     for (const auto &[visitor, guest] : visitors_)
         visitor->abandon();
+}
+
+// ---------------------------------------------------------------- memory
+
+// More than half of what a link holds on average is more than its part: a single link that holds
+// most of it all does not pass for average.
+bool Worker::has_memory_for(const Session &session) const
+{
+    if (memory_step() == MemoryStep::none)
+        return true;
+    const uint64_t used = held_memory();
+    if (used >= shared_.memory.budget)
+        return false;
+    uint64_t links = 0;
+    for (const Worker *worker : shared_.workers)
+        links += worker->counters_.links.get();
+    return session.held() * 2 * links < used;
+}
+
+void Worker::close_idle_visitors()
+{
+    each_visitor([](Visitor &visitor) { visitor.leave_if_idle(); });
+}
+
+std::vector<Worker::Holder> Worker::largest_holders(size_t most) const
+{
+    std::vector<Holder> holders;
+    for (const auto &[visitor, guest] : visitors_)
+        if (const uint64_t bytes = visitor->held(); bytes >= least_held)
+            holders.push_back({visitor, bytes});
+    auto larger = [](const Holder &a, const Holder &b) { return a.bytes > b.bytes; };
+    most = std::min(most, holders.size());
+    std::partial_sort(holders.begin(), holders.begin() + ptrdiff_t(most), holders.end(), larger);
+    holders.resize(most);
+    return holders;
+}
+
+void Worker::shed(const Holder &holder)
+{
+    if (visitors_.contains(holder.visitor) && holder.visitor->held() >= holder.bytes / 2)
+        holder.visitor->shed();
 }
 
 // ---------------------------------------------------------------- sessions
@@ -199,13 +253,7 @@ void Worker::drain(Micros grace, std::function<void()> done)
     draining_ = true;
     drain_grace_ = grace;
     drained_ = std::move(done);
-    // Both may end, and leave the map, while they are told.
-    std::vector<Visitor *> visitors;
-    for (const auto &[visitor, guest] : visitors_)
-        visitors.push_back(visitor);
-    for (Visitor *visitor : visitors)
-        if (visitors_.contains(visitor))
-            visitor->drain();
+    each_visitor([](Visitor &visitor) { visitor.drain(); });
     std::vector<uint64_t> sessions;
     for (const auto &[id, session] : sessions_)
         sessions.push_back(id);

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/memory_ladder.h"
 #include "net/loop.h"
 #include "server/access_log.h"
 #include "server/counters.h"
@@ -16,6 +17,7 @@
 #include "server/policy.h"
 #include "server/visitor.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,11 +29,18 @@ namespace tunnel {
 class Session;
 class Worker;
 
+// Where the server stands with its memory; written by the first worker.
+struct MemoryState {
+    std::atomic<MemoryStep> step = MemoryStep::none;
+    std::atomic<uint64_t> budget = 0; // bytes; 0: no limit
+};
+
 // What workers share; each part looks after its own lock.
 struct Shared {
     Directory directory;
     Lobby lobby;
     Occupancy visitors;
+    MemoryState memory;
     std::vector<Worker *> workers; // constant while they run
 };
 
@@ -65,14 +74,27 @@ public:
     void open_gate(Descriptor listening);
 
     // Visitors. Whoever lets one in here has counted it in Shared::visitors.
-    void adopt_visitor(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead = {},
+    void adopt_visitor(Descriptor socket, const Address &peer, HeldBytes ahead = {},
                        Seat seat = {});
     // Sends one of ours to the worker of a seat, with what has been read of it.
-    void hand_over(Seat seat, Descriptor socket, const Address &peer, std::vector<uint8_t> ahead);
+    void hand_over(Seat seat, Descriptor socket, const Address &peer, HeldBytes ahead);
     void end_visitor(Visitor &visitor);
     void account_visitors(); // what their exchanges have moved is in the counters after it
     void abandon_visitors(); // the loop has ended: what was in progress is logged as cut
     uint64_t visitor_source(const Address &peer) const; // how it is counted
+
+    // Memory. On the first step of the ladder a session that holds more than its part gets no new
+    // visits; the others go on.
+    MemoryStep memory_step() const { return shared_.memory.step.load(std::memory_order_relaxed); }
+    bool has_memory_for(const Session &session) const;
+    void close_idle_visitors();
+    // A visitor and the memory that waits for it, or of it. It may have gone when it is used.
+    struct Holder {
+        Visitor *visitor;
+        uint64_t bytes;
+    };
+    std::vector<Holder> largest_holders(size_t most) const;
+    void shed(const Holder &holder); // resets it if it still holds about as much
 
     // Sessions.
     void adopt_session(Descriptor socket, const Address &peer, Lobby::Place place);
@@ -94,8 +116,9 @@ private:
         void operator()(tn_mux_pool *pool) const { tn_mux_pool_destroy(pool); }
     };
 
-    void adopt_counted(Descriptor socket, const Address &peer, std::vector<uint8_t> ahead,
-                       Seat seat, uint64_t source);
+    void each_visitor(const std::function<void(Visitor &)> &act); // who may leave by it
+    void adopt_counted(Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat,
+                       uint64_t source);
     void check_drained();
     void close_sessions();
 

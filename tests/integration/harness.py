@@ -141,6 +141,13 @@ class Process:
             return None
         return wait_until(found, seconds, f'{self.name} logs {pattern!r}')
 
+    def gauges(self):
+        """What tunneld and tunnel write of themselves when they are asked."""
+        before = len(re.findall(r'\bdescriptors=\d', self.err()))
+        self.popen.send_signal(signal.SIGUSR2)
+        line = self.wait_line(r'.*\bdescriptors=\d.*', count=before + 1).group(0)
+        return {key: int(number) for key, number in re.findall(r'(\w+)=(\d+)(?= |$)', line)}
+
     def running(self):
         return self.popen.poll() is None
 
@@ -222,12 +229,6 @@ class Server(Process):
         """A new process on the same ports."""
         fixed = {'control_addr': self.control, 'http_addr': self.http}
         return Server(self.box, merged(self.settings, fixed))
-
-    def gauges(self):
-        before = len(re.findall(r'\bdescriptors=\d', self.err()))
-        self.popen.send_signal(signal.SIGUSR2)
-        line = self.wait_line(r'.*\bdescriptors=\d.*', count=before + 1).group(0)
-        return {key: int(number) for key, number in re.findall(r'(\w+)=(\d+)(?= |$)', line)}
 
     def visits(self):
         return self.gauges()['streams']

@@ -241,10 +241,10 @@ def what_needs_a_restart_is_said_and_stays(box):
         with open(f'/proc/{server.pid}/status') as file:
             return int(re.search(r'Threads:\s+(\d+)', file.read()).group(1))
     before = threads()
-    rewrite(box, server, {'workers': 3, 'limits': {'buffer_memory': '64MiB'}})
+    rewrite(box, server, {'workers': 3, 'limits': {'window_memory': '64MiB'}})
     reload(server)
     line = server.wait_line(r'.*needs a restart.*').group(0)
-    assert 'workers' in line and 'limits.buffer_memory' in line, line
+    assert 'workers' in line and 'limits.window_memory' in line, line
     assert threads() == before
 
 

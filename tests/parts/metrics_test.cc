@@ -102,6 +102,8 @@ TEST(what_the_survey_counts_is_there)
     facts.tls = true;
     facts.certificate_left = 86400;
     facts.descriptors = 12;
+    facts.memory_held = 1 << 20;
+    facts.memory_step = 2;
     auto samples = read(render_metrics(survey, facts));
     CHECK_EQUAL(samples["tunneld_sessions"], 2.0);
     CHECK_EQUAL(samples["tunneld_tunnels"], 3.0);
@@ -111,6 +113,8 @@ TEST(what_the_survey_counts_is_there)
     CHECK_EQUAL(samples["tunneld_loop_delay_seconds{worker=\"0\"}"], 0.0015);
     CHECK_EQUAL(samples["tunneld_certificate_expiry_seconds"], 86400.0);
     CHECK_EQUAL(samples["tunneld_descriptors"], 12.0);
+    CHECK_EQUAL(samples["tunneld_memory_held_bytes"], 1048576.0);
+    CHECK_EQUAL(samples["tunneld_memory_step"], 2.0);
 }
 
 TEST(series_for_each_tunnel_are_asked_for_and_bounded)
