@@ -23,8 +23,8 @@ public:
     struct Verify {
         enum class By { system, ca_file, off } by = By::system;
         std::string ca_file;
-        bool web = false; // it is a web server: our ALPN would tell it nothing
         std::string pin;  // "sha256:<64 hex>" of the certificate's DER; if given, decides alone
+        bool web = false; // it is a web server: our ALPN would tell it nothing
     };
     // A client's. Throws Failure if the CA file cannot be used or the pin is malformed.
     static std::shared_ptr<TlsContext> client(const Verify &verify);
