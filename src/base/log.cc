@@ -52,9 +52,15 @@ public:
             use(fd, std::string(path_));
     }
 
+    void draw_on(LogScreen *screen) { screen_ = screen; }
+
     // False if the line was dropped. A line that went out in part is ended before the next one.
-    bool write(std::string_view line)
+    bool write(LogLevel level, std::string_view line)
     {
+        if (screen_ && path_.empty()) {
+            screen_->on_log_line(level, line);
+            return true;
+        }
         if (waits_ && !is_writable())
             return false;
         if (torn_ && ::write(fd_, "\n", 1) == 1)
@@ -71,6 +77,7 @@ private:
         return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT);
     }
 
+    LogScreen *screen_ = nullptr;
     int fd_ = STDERR_FILENO;
     std::string path_;  // empty: stderr
     bool waits_ = true; // a write could block: a pipe, a socket, a terminal
@@ -133,7 +140,7 @@ void put(Log &log, LogLevel level, std::string_view event, std::span<const LogFi
         log.tap->on_log_line(log.tapped);
     }
     format_log_line(log.line, log.format, log.stamp, level, event, fields);
-    if (log.output.write(log.line))
+    if (log.output.write(level, log.line))
         return;
     ++log.dropped;
     log.lost.fetch_add(1, std::memory_order_relaxed);
@@ -147,7 +154,7 @@ void report_dropped(Log &log)
     const LogField count("count", log.dropped);
     format_log_line(log.line, log.format, log.stamp, LogLevel::warn, "log lines dropped",
                     {&count, 1});
-    if (log.output.write(log.line))
+    if (log.output.write(LogLevel::warn, log.line))
         log.dropped = 0;
 }
 
@@ -238,6 +245,13 @@ void log_set_tap(LogTap *tap)
     log.tap = tap;
 }
 
+void log_set_screen(LogScreen *screen)
+{
+    Log &log = the_log();
+    const std::lock_guard lock(log.mutex);
+    log.output.draw_on(screen);
+}
+
 LogLevel log_level() { return the_log().level.load(std::memory_order_relaxed); }
 
 const char *log_level_name(LogLevel level)
@@ -285,7 +299,7 @@ void log_access(std::string_view event, LogFields fields)
     const std::lock_guard lock(log.mutex);
     format_log_line(log.line, log.format, LogStamp::time, LogLevel::info, event,
                     {fields.begin(), fields.size()});
-    if (!log.access.write(log.line))
+    if (!log.access.write(LogLevel::info, log.line))
         log.lost.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -53,8 +53,9 @@ struct LogSettings {
     LogFormat format = LogFormat::logfmt;
     std::string output = "stderr";  // "stderr", or a file that is appended to
     std::string access_log = "off"; // log_access(): "" into the log, "off", or a file of its own
-    // In front of each line of the log: the time on a plain stderr or in a file, "<N>" (sd-daemon(3))
-    // and no time where an init system reads our stderr ($JOURNAL_STREAM or $NOTIFY_SOCKET).
+    // In front of each line of the log: the time on a plain stderr or in a file, "<N>"
+    // (sd-daemon(3)) and no time where an init system reads our stderr ($JOURNAL_STREAM or
+    // $NOTIFY_SOCKET).
 };
 
 // Throws Failure if the output cannot be opened; the old one then stays.
@@ -80,6 +81,18 @@ protected:
     ~LogTap() = default;
 };
 void log_set_tap(LogTap *tap); // nullptr: nobody. Afterwards the one before is not called any more
+
+// Gets the lines that would go to standard error, where something is drawn on that terminal;
+// on whatever thread logs, and must not log itself.
+class LogScreen {
+public:
+    virtual void on_log_line(LogLevel level, std::string_view line) noexcept = 0;
+
+protected:
+    ~LogScreen() = default;
+};
+void log_set_screen(LogScreen *screen); // nullptr: standard error itself
+
 LogLevel log_level();
 const char *log_level_name(LogLevel level);
 

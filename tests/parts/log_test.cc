@@ -141,6 +141,27 @@ TEST(a_level_hides_what_is_below_it)
     open_log("stderr");
 }
 
+TEST(a_screen_takes_the_lines_of_standard_error_and_no_others)
+{
+    struct Seen final : LogScreen {
+        void on_log_line(LogLevel level, std::string_view line) noexcept override
+        {
+            count++;
+            CHECK(level == LogLevel::warn && line.find("drawn") != line.npos);
+        }
+        int count = 0;
+    } seen;
+    const Folder folder;
+    open_log("stderr");
+    log_set_screen(&seen);
+    log_warn("drawn");
+    open_log(folder / "log");
+    log_warn("written");
+    open_log("stderr");
+    log_set_screen(nullptr);
+    CHECK(seen.count == 1 && count(content(folder / "log"), "written") == 1);
+}
+
 TEST(lines_of_many_threads_are_whole)
 {
     const Folder folder;
