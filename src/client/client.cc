@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "net/address.h"
 
-#include <cstdio>
 #include <dirent.h>
 #include <set>
 
@@ -30,7 +29,8 @@ size_t count_descriptors()
 } // namespace
 
 Client::Client(const ClientSettings &settings, ClientId id, bool json)
-    : id_(std::move(id)), status_(settings, json), router_(settings.tunnels),
+    : id_(std::move(id)), status_(loop_, settings, json, [this] { return live_numbers(); }),
+      router_(settings.tunnels),
       pool_(loop_, settings), visits_{loop_, pool_, router_, settings, {}},
       mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
       supervisor_(context_, make_client_tls(settings), status_,
@@ -56,6 +56,7 @@ int Client::run()
     notifier_.send("READY=1"); // whether the server is there is another matter: it may come later
     prove_life();
     loop_.run();
+    status_.ended(exit_);
     return exit_;
 }
 
@@ -71,7 +72,7 @@ void Client::prove_life()
 void Client::on_ended(const Complaint *complaint)
 {
     if (complaint) {
-        std::fputs(complaint_text(*complaint).c_str(), stderr);
+        status_.failed(*complaint);
         exit_ = complaint->exit;
     }
     loop_.stop();
@@ -120,6 +121,12 @@ void Client::on_stop_signal()
     if (size_t visits = supervisor_.gauges().visits)
         status_.closing(visits);
     supervisor_.stop();
+}
+
+LiveNumbers Client::live_numbers() const
+{
+    Supervisor::Gauges now = supervisor_.gauges();
+    return {now.visits, now.rtt};
 }
 
 void Client::write_gauges()

@@ -32,10 +32,11 @@ private:
     void look_for_local_services();
     void prove_life();
     void write_gauges();
+    LiveNumbers live_numbers() const;
 
     ClientId id_;
-    Status status_;
     Loop loop_;
+    Status status_;
     Router router_;
     LocalPool pool_;
     VisitContext visits_;

@@ -8,6 +8,7 @@
 #include "client/doctor_command.h"
 #include "client/login_command.h"
 #include "client/service.h"
+#include "client/status_json.h"
 #include "client/target.h"
 
 #include <algorithm>
@@ -247,21 +248,10 @@ int run_config(CommandLine &line, const Arguments &arguments)
     return exit_ok;
 }
 
-} // namespace
-
-int run_command(int argc, char **argv)
+// What is left when help and version are not asked for.
+int dispatch(CommandLine &line, const Command *command)
 {
-    CommandLine line = parse_command_line(argc, argv, client_options(), flags);
-    Arguments arguments = line.arguments;
-    const Command *command = arguments.empty() ? nullptr : find_command(arguments[0]);
-
-    if (line.has("version"))
-        return run_version(line, {});
-    if (line.has("help")) {
-        print_help(command);
-        return exit_ok;
-    }
-    apply_short_flags(line);
+    const Arguments &arguments = line.arguments;
     if (command)
         return command->run(line, {arguments.begin() + 1, arguments.end()});
     if (arguments.empty() && line.has("port"))
@@ -273,6 +263,30 @@ int run_command(int argc, char **argv)
     if (!parse_target(arguments[0]))
         throw Failure(exit_usage, "there is no command \"" + arguments[0] + "\"");
     return run_http(line, arguments);
+}
+
+} // namespace
+
+int run_command(int argc, char **argv)
+{
+    CommandLine line = parse_command_line(argc, argv, client_options(), flags);
+    const Command *command = line.arguments.empty() ? nullptr : find_command(line.arguments[0]);
+
+    if (line.has("version"))
+        return run_version(line, {});
+    if (line.has("help")) {
+        print_help(command);
+        return exit_ok;
+    }
+    apply_short_flags(line);
+    try {
+        return dispatch(line, command);
+    } catch (const Failure &failure) {
+        bool serves = !command || command->run == run_http || command->run == run_start;
+        if (serves && line.has("json")) // its reader learns there why nothing comes
+            print_json_failure(complaint_of(failure));
+        throw;
+    }
 }
 
 } // namespace tunnel

@@ -20,6 +20,8 @@ constexpr uint16_t default_port = 9000;
 
 constexpr const char *log_levels[] = {"error", "warn", "info", "debug"};
 constexpr const char *log_formats[] = {"logfmt", "json"};
+constexpr const char *ui_modes[] = {"auto", "plain"};
+constexpr const char *colour_modes[] = {"auto", "always", "never"};
 constexpr const char *protocols[] = {"http"};
 
 bool is_plain(std::string_view server) { return server.starts_with(plain_scheme); }
@@ -225,6 +227,18 @@ constexpr Option options[] = {
      {.min = 256 << 10, .max = 1 << 30}},
     {"limits.session_window", row::size<&S::session_window>, "32MiB",
      "By how much all windows may have grown together. 0: they never grow."},
+
+    {"terminal.ui",
+     row::choice<&S::ui, ui_modes>,
+     "auto",
+     "auto: on a terminal a block that is kept up to date, with a line for each request above it; "
+     "plain: lines alone.",
+     {.flag = "ui", .argument = "MODE", .environment = "TUNNEL_UI"}},
+    {"terminal.color",
+     row::choice<&S::color, colour_modes>,
+     "auto",
+     "auto (on a terminal, unless $NO_COLOR is set), always or never.",
+     {.flag = "color", .argument = "WHEN", .environment = "TUNNEL_COLOR"}},
 
     {"log.level",
      row::choice<&S::log_level, log_levels>,

@@ -17,6 +17,8 @@
 namespace tunnel {
 
 enum class TunnelProtocol { http };
+enum class UiMode { automatic, plain };
+enum class ColourMode { automatic, always, off };
 
 struct TunnelSettings {
     std::string name;      // default: the subdomain; unique in one file
@@ -61,6 +63,9 @@ struct ClientSettings {
     uint64_t memory;         // bytes waiting anywhere
     uint64_t stream_window;  // how far the receive window of one stream grows
     uint64_t session_window; // by how much all of them grow
+
+    UiMode ui;
+    ColourMode color;
 
     LogLevel log_level;
     LogFormat log_format;

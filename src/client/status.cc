@@ -2,315 +2,179 @@
 
 #include "client/status.h"
 
-#include "base/text.h"
+#include "client/screen.h"
+#include "client/status_json.h"
+#include "client/status_lines.h"
+#include "client/status_log.h"
+#include "client/status_terminal.h"
+#include "client/status_text.h"
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
-#include <ctime>
-#include <poll.h>
 #include <unistd.h>
+#include <utility>
 
 namespace tunnel {
 namespace {
-
-constexpr uint64_t visits_per_second = 100; // shown; nobody reads faster
-
-// A reader that has gone, or a full disk, must not end a tunnel: errors are ignored.
-void put(int fd, std::string_view text)
-{
-    while (!text.empty()) {
-        ssize_t n = write(fd, text.data(), text.size());
-        if (n <= 0)
-            return;
-        text.remove_prefix(size_t(n));
-    }
-}
-
-// A terminal that was stopped (Ctrl-S), or a pipe that nobody reads, would block us.
-bool takes_more(int fd)
-{
-    pollfd one = {fd, POLLOUT, 0};
-    return poll(&one, 1, 0) == 1 && (one.revents & POLLOUT);
-}
 
 bool under_init()
 {
     return !isatty(STDERR_FILENO) && (getenv("JOURNAL_STREAM") || getenv("NOTIFY_SOCKET"));
 }
 
-// One JSON object on its line.
-class JsonLine {
-public:
-    explicit JsonLine(std::string_view type) { text("type", type); }
-    JsonLine &text(std::string_view key, std::string_view value)
-    {
-        name(key);
-        line_ += '"';
-        append_json_escaped(line_, value);
-        line_ += '"';
-        return *this;
-    }
-    JsonLine &number(std::string_view key, double value)
-    {
-        char digits[32];
-        snprintf(digits, sizeof digits, "%.15g", value);
-        name(key);
-        line_ += digits;
-        return *this;
-    }
-    std::string end() { return line_ + "}\n"; }
-
-private:
-    void name(std::string_view key)
-    {
-        line_ += line_.empty() ? "{\"" : ",\"";
-        line_ += key;
-        line_ += "\":";
-    }
-    std::string line_;
-};
-
-double milliseconds(Micros span) { return double(span) / double(millisecond); }
-
-std::string print_bytes(uint64_t bytes)
+bool is_set(const char *variable)
 {
-    static constexpr const char *units[] = {"B", "kB", "MB", "GB", "TB"};
-    double amount = double(bytes);
-    size_t unit = 0;
-    while (amount >= 1000 && unit + 1 < std::size(units)) {
-        amount /= 1000;
-        unit++;
-    }
-    char text[32];
-    snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
-    return text;
+    const char *value = getenv(variable);
+    return value && *value;
 }
 
-std::string print_clock() // 14:02:11.204, local time
+// https://no-color.org and its counterpart; what the user says on the command line wins.
+bool wants_colours(ColourMode mode)
 {
-    timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    tm parts;
-    localtime_r(&now.tv_sec, &parts);
-    char text[32];
-    size_t size = strftime(text, sizeof text, "%H:%M:%S", &parts);
-    snprintf(text + size, sizeof text - size, ".%03ld", now.tv_nsec / 1000000);
-    return text;
+    if (mode != ColourMode::automatic)
+        return mode == ColourMode::always;
+    if (is_set("NO_COLOR"))
+        return false;
+    const char *force = getenv("CLICOLOR_FORCE");
+    return is_screen(STDERR_FILENO) || (force && *force && *force != '0');
 }
 
-std::string print_timestamp() // RFC 3339, UTC
+// JSON, or URLs for a script, may come out on the same terminal: then nothing is drawn.
+bool draws_block(const ClientSettings &settings, bool json)
 {
-    timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    tm parts;
-    gmtime_r(&now.tv_sec, &parts);
-    char text[40];
-    size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + size, sizeof text - size, ".%03ldZ", now.tv_nsec / 1000000);
-    return text;
-}
-
-std::string visit_line(const VisitRecord &record)
-{
-    char numbers[64];
-    std::string status = record.status ? std::to_string(record.status) : "-";
-    snprintf(numbers, sizeof numbers, "%4s %9.1f ms %9s  ", status.c_str(),
-             milliseconds(record.took), print_bytes(record.bytes_out).c_str());
-    std::string line = "  " + print_clock() + "  ";
-    append_escaped(line, record.method);
-    line += numbers;
-    append_escaped(line, record.remote_addr);
-    line += "  ";
-    append_escaped(line, record.path);
-    if (record.reason != "ok")
-        line += "  x " + record.reason;
-    return line + "\n";
-}
-
-std::string visit_json(const VisitRecord &record)
-{
-    return JsonLine("request")
-        .text("id", record.request_id)
-        .text("ts", print_timestamp())
-        .text("tunnel", record.subdomain)
-        .text("method", record.method)
-        .text("path", record.path)
-        .number("status", record.status)
-        .number("ms", milliseconds(record.took))
-        .number("bytes_in", double(record.bytes_in))
-        .number("bytes_out", double(record.bytes_out))
-        .text("remote_addr", record.remote_addr)
-        .text("reason", record.reason)
-        .end();
+    return settings.ui == UiMode::automatic && !json && settings.log_level >= LogLevel::info &&
+           is_screen(STDERR_FILENO) && isatty(STDOUT_FILENO);
 }
 
 } // namespace
 
-Status::Status(const ClientSettings &settings, bool json) : level_(settings.log_level), json_(json)
+Status::Status(Loop &loop, const ClientSettings &settings, bool json,
+               std::function<LiveNumbers()> live)
+    : settings_(settings), offline_since_(wall_now()), timer_(loop, [this] { on_due(); })
 {
     bool log_on_stderr = settings.log_output == "stderr";
-    to_log_ = !log_on_stderr || settings.log_format == LogFormat::json || under_init();
-    to_person_ = !log_on_stderr || !to_log_;
-    LogLevel needed = isatty(STDERR_FILENO) ? LogLevel::info : LogLevel::debug;
-    shows_visits_ = level_ >= needed;
+    bool to_log = !log_on_stderr || settings.log_format == LogFormat::json || under_init();
+    bool to_person = !log_on_stderr || !to_log;
+    LogLevel level = settings.log_level;
+    bool shows_visits = level >= (isatty(STDERR_FILENO) ? LogLevel::info : LogLevel::debug);
+    bool several = settings.tunnels.size() > 1, colours = wants_colours(settings.color);
+
+    if (json)
+        views_.push_back(std::make_unique<JsonView>());
+    else if (!isatty(STDOUT_FILENO))
+        views_.push_back(std::make_unique<UrlView>());
+    if (to_log)
+        views_.push_back(std::make_unique<LogView>(level >= LogLevel::debug));
+    if (to_person && draws_block(settings, json))
+        views_.push_back(std::make_unique<TerminalView>(
+            loop, settings.server_addr, TerminalView::Style{level, several, colours},
+            std::move(live)));
+    else if (to_person)
+        views_.push_back(
+            std::make_unique<LinesView>(LinesView::Style{level, shows_visits, several, colours}));
+    plan();
 }
 
-void Status::say(LogLevel level, const std::string &sentence, std::string_view event,
-                 LogFields fields)
+Status::~Status() = default;
+
+// ------------------------------------------------------------------------------ timing
+
+void Status::plan()
 {
-    if (to_log_)
-        log_event(level, event, fields);
-    if (to_person_ && level <= level_)
-        put(STDERR_FILENO, sentence + "\n");
+    Micros first = never;
+    for (const auto &view : views_)
+        first = std::min(first, view->due());
+    timer_.start_at(first);
 }
 
-void Status::out(const std::string &line) { put(STDOUT_FILENO, line); }
+void Status::on_due()
+{
+    for (const auto &view : views_)
+        if (view->due() != never)
+            view->on_due();
+    plan();
+}
+
+template <class Tell> void Status::tell(Tell &&how)
+{
+    for (const auto &view : views_)
+        how(*view);
+    plan();
+}
+
+// ------------------------------------------------------------------------------ events
 
 void Status::online(const std::string &session_id, const std::string &server)
 {
-    say(LogLevel::info, "Online     " + server, "session online",
-        {{"session", session_id}, {"server", server}});
-    if (json_)
-        out(JsonLine("session")
-                .text("state", "online")
-                .text("server", server)
-                .text("session_id", session_id)
-                .end());
+    online_ = true;
+    tell([&](StatusView &view) { view.on_online(session_id, server); });
 }
 
 void Status::tunnel(size_t index, const Router::Tunnel &tunnel)
 {
-    std::string target = "http://" + tunnel.target.text();
-    say(LogLevel::info, "Forwarding " + tunnel.url + " -> " + target, "tunnel open",
-        {{"tunnel", tunnel.name}, {"url", tunnel.url}, {"local", tunnel.target.text()}});
-
-    shown_urls_.resize(std::max(shown_urls_.size(), index + 1));
-    bool is_new = shown_urls_[index] != tunnel.url;
-    shown_urls_[index] = tunnel.url;
-    if (json_)
-        out(JsonLine("tunnel")
-                .text("name", tunnel.name.empty() ? tunnel.subdomain : tunnel.name)
-                .text("public_url", tunnel.url)
-                .text("target", target)
-                .end());
-    else if (is_new && !isatty(STDOUT_FILENO))
-        out(tunnel.url + "\n");
+    tell([&](StatusView &view) { view.on_tunnel(index, tunnel); });
 }
 
 void Status::refused(const Router::Tunnel &tunnel, const TunnelAnswer &answer)
 {
     std::string name = tunnel.subdomain.empty() ? tunnel.target.text() : tunnel.subdomain;
-    say(LogLevel::warn,
-        "tunnel: warning: no tunnel " + name + ": " + answer.code + ": " + answer.sentence,
-        "tunnel refused", {{"tunnel", name}, {"code", answer.code}, {"reason", answer.sentence}});
+    tell([&](StatusView &view) { view.on_refused(name, answer); });
 }
 
 void Status::waiting(LogLevel level, Micros delay, uint64_t attempt, const std::string &reason)
 {
-    char words[80];
-    snprintf(words, sizeof words,
-             "reconnecting in %.1f s (attempt %llu): ", double(delay) / double(second),
-             static_cast<unsigned long long>(attempt));
-    const char *prefix = level == LogLevel::warn ? "tunnel: warning: " : "";
-    say(level, prefix + (words + reason), "reconnecting",
-        {{"delay_ms", milliseconds(delay)}, {"attempt", attempt}, {"reason", reason}});
-    if (json_)
-        out(JsonLine("session")
-                .text("state", "reconnecting")
-                .number("delay_ms", milliseconds(delay))
-                .number("attempt", double(attempt))
-                .text("reason", reason)
-                .end());
+    if (std::exchange(online_, false))
+        offline_since_ = wall_now();
+    WaitingEvent event = {level, delay, attempt, reason, offline_since_};
+    tell([&](StatusView &view) { view.on_waiting(event); });
 }
 
 void Status::links(size_t up, size_t wanted)
 {
-    std::string count = std::to_string(up) + " of " + std::to_string(wanted);
-    say(LogLevel::info, "Links      " + count, "links", {{"links", up}, {"wanted", wanted}});
-    if (json_)
-        out(JsonLine("links").number("links", double(up)).number("wanted", double(wanted)).end());
+    tell([&](StatusView &view) { view.on_links(up, wanted); });
 }
 
 void Status::link_lost(LogLevel level, size_t up, size_t wanted, Micros delay,
                        const std::string &reason)
 {
-    char words[80];
-    snprintf(words, sizeof words, "%zu of %zu links, ", up, wanted);
-    std::string sentence = words;
-    if (delay != never) {
-        snprintf(words, sizeof words, "the next try in %.1f s: ", double(delay) / double(second));
-        sentence += words;
-    } else {
-        sentence += "and it stays so: ";
-    }
-    const char *prefix = level == LogLevel::warn ? "tunnel: warning: " : "";
-    double delay_ms = delay == never ? -1 : milliseconds(delay);
-    say(level, prefix + sentence + reason, "link lost",
-        {{"links", up}, {"wanted", wanted}, {"delay_ms", delay_ms}, {"reason", reason}});
-    if (json_)
-        out(JsonLine("links")
-                .number("links", double(up))
-                .number("wanted", double(wanted))
-                .text("reason", reason)
-                .end());
+    LinkLostEvent event = {level, up, wanted, delay, reason};
+    tell([&](StatusView &view) { view.on_link_lost(event); });
 }
 
 void Status::nothing_listens(const LocalTarget &target)
 {
-    say(LogLevel::warn,
-        "tunnel: warning: nothing listens on " + target.text() +
-            " yet; visitors get 502 until it does",
-        "nothing listens yet", {{"local", target.text()}});
+    tell([&](StatusView &view) { view.on_nothing_listens(target); });
 }
 
 void Status::closing(size_t in_flight)
 {
-    std::string count = std::to_string(in_flight) + (in_flight == 1 ? " request" : " requests");
-    say(LogLevel::info, "closing: " + count + " in flight, Ctrl-C again to drop them", "closing",
-        {{"in_flight", in_flight}});
+    tell([&](StatusView &view) { view.on_closing(in_flight, settings_.drain_timeout); });
 }
 
-bool Status::may_show_visit()
+void Status::failed(const Complaint &complaint)
 {
-    Micros now = monotonic_now();
-    if (now - this_second_ >= second) {
-        this_second_ = now;
-        shown_ = 0;
-    }
-    return shown_ < visits_per_second && takes_more(json_ ? STDOUT_FILENO : STDERR_FILENO);
+    tell([&](StatusView &view) { view.on_failed(complaint); });
+}
+
+void Status::ended(int exit)
+{
+    tell([&](StatusView &view) { view.on_end(exit); });
+}
+
+// ------------------------------------------------------------------------------ visits
+
+bool Status::wants_visits() const
+{
+    return std::any_of(views_.begin(), views_.end(),
+                       [](const auto &view) { return view->wants_visits(); });
 }
 
 void Status::visit(const VisitRecord &record)
 {
-    if (!may_show_visit()) {
-        dropped_++;
-        return;
-    }
-    shown_++;
-    uint64_t dropped = std::exchange(dropped_, 0);
-    if (json_) {
-        if (dropped > 0)
-            out(JsonLine("dropped").number("requests", double(dropped)).end());
-        out(visit_json(record));
-    }
-    if (!shows_visits_)
-        return;
-    if (dropped > 0 && to_person_)
-        put(STDERR_FILENO, "  " + std::to_string(dropped) + " more requests\n");
-    if (to_person_)
-        put(STDERR_FILENO, visit_line(record));
-    if (to_log_)
-        log_event(LogLevel::debug, "visit",
-                  {{"tunnel", record.subdomain},
-                   {"remote", record.remote_addr},
-                   {"method", record.method},
-                   {"path", record.path},
-                   {"status", record.status},
-                   {"bytes_in", record.bytes_in},
-                   {"bytes_out", record.bytes_out},
-                   {"ms", milliseconds(record.took)},
-                   {"request", record.request_id},
-                   {"reason", record.reason}});
+    for (const auto &view : views_)
+        if (view->wants_visits())
+            view->on_visit(record);
+    plan();
 }
 
 } // namespace tunnel

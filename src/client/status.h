@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: ISC
 //
 // What the user sees. Standard output gets the URLs alone (where it is no terminal), or JSON
-// lines with --json; everything else goes to standard error, for a person, or into the log
-// where that is a file, JSON, or read by an init system. The loop's thread only.
+// lines with --json; everything else goes to standard error: a block and lines on a terminal,
+// lines elsewhere, or the log where that is a file, JSON, or read by an init system. Here is
+// decided who shows it; they are told every event. The loop's thread only.
 
 #pragma once
 
-#include "base/log.h"
-#include "client/session.h"
+#include "client/status_view.h"
+#include "net/timer.h"
 
+#include <functional>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tunnel {
 
 class Status {
 public:
-    Status(const ClientSettings &settings, bool json);
+    // `live` is called when a terminal is drawn.
+    Status(Loop &loop, const ClientSettings &settings, bool json,
+           std::function<LiveNumbers()> live);
+    ~Status();
 
     void online(const std::string &session_id, const std::string &server);
     void tunnel(size_t index, const Router::Tunnel &tunnel);
@@ -29,24 +34,23 @@ public:
                    const std::string &reason);
     void nothing_listens(const LocalTarget &target);
     void closing(size_t in_flight);
+    void failed(const Complaint &complaint); // it ends because of that
+    void ended(int exit);                    // last
+
     // Whether visit() would show anything: if not, nobody need describe his visits.
-    bool wants_visits() const { return shows_visits_ || json_; }
+    bool wants_visits() const;
     void visit(const VisitRecord &record);
 
 private:
-    void say(LogLevel level, const std::string &sentence, std::string_view event, LogFields fields);
-    void out(const std::string &line);
-    bool may_show_visit();
+    template <class Tell> void tell(Tell &&how);
+    void plan();
+    void on_due();
 
-    LogLevel level_;
-    bool json_;
-    bool to_log_;    // events go into the log ...
-    bool to_person_; // ... and as sentences to standard error
-    bool shows_visits_;
-    std::vector<std::string> shown_urls_; // by tunnel
-    Micros this_second_ = 0;              // when counting began
-    uint64_t shown_ = 0;                  // visits since then
-    uint64_t dropped_ = 0;
+    const ClientSettings &settings_;
+    std::vector<std::unique_ptr<StatusView>> views_;
+    timespec offline_since_; // while there is no session
+    bool online_ = false;
+    Timer timer_;
 };
 
 } // namespace tunnel

@@ -200,6 +200,7 @@ Supervisor::Gauges Supervisor::gauges() const
         gauges.visits += session->visits();
         gauges.streams += mux.streams_in;
         gauges.buffered_bytes += mux.buffered + mux.pending;
+        gauges.rtt = gauges.rtt != 0 ? gauges.rtt : mux.rtt_smoothed_us;
     }
     return gauges;
 }

@@ -36,6 +36,7 @@ public:
         size_t visits = 0;
         uint64_t streams = 0;
         uint64_t buffered_bytes = 0;
+        Micros rtt = 0; // of the first link that knows
     };
     Gauges gauges() const;
     void each_visit(const std::function<void(Visit &)> &act) const; // must end none
