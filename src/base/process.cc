@@ -196,6 +196,7 @@ void harden_process()
 {
     const rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // a core_pattern that is a pipe knows no limit
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

@@ -61,7 +61,8 @@ void require_readable(const std::string &file);
 // get its number, and what is meant for a person would go to a peer. The first thing in main().
 void ensure_standard_descriptors();
 
-// No core file (it would hold secrets), and no way back to privileges through exec.
+// No core file (it would hold secrets), no look inside for other processes of the same user, and
+// no way back to privileges through exec. After drop_privileges(), which would undo it.
 void harden_process();
 
 // Raises the soft limit of descriptors to the hard one; returns what is in force.

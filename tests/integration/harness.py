@@ -185,12 +185,26 @@ class Process:
         with open(f'/proc/{self.pid}/status') as file:
             return int(re.search(r'VmRSS:\s+(\d+)', file.read()).group(1)) * 1024
 
+    def descriptor_numbers(self):
+        try:
+            return [int(name) for name in os.listdir(f'/proc/{self.pid}/fd')]
+        except PermissionError:
+            raise Skip('only root, with CAP_SYS_PTRACE, sees the descriptors of a hardened process') from None
+
     def descriptors(self):
-        return len(os.listdir(f'/proc/{self.pid}/fd'))
+        return len(self.descriptor_numbers())
+
+    def shown(self, name):
+        """What others can read of /proc/PID/NAME."""
+        try:
+            with open(f'/proc/{self.pid}/{name}', 'rb') as file:
+                return file.read()
+        except PermissionError:
+            return b''
 
     def limit_descriptors(self, more):
         """Lets it open `more` descriptors than now."""
-        highest = max(int(name) for name in os.listdir(f'/proc/{self.pid}/fd'))
+        highest = max(self.descriptor_numbers())
         _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (highest + 1 + more, hard))
 

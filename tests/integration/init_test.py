@@ -3,10 +3,11 @@
 """What an init system is told, and what it finds: readiness, signs of life, the end, privileges."""
 
 import os
+import re
 import signal
 import socket
 
-from harness import SLOW, Client, Skip, claim, program, run, wait_until
+from harness import SANITIZED, SLOW, Client, Skip, claim, program, run, wait_until
 
 
 class Init:
@@ -106,6 +107,21 @@ def a_server_that_was_root_keeps_the_capability_for_low_ports_and_no_other(box):
     assert status['Uid'].split() == ['65534'] * 4, status['Uid']
     assert int(status['CapEff'], 16) in (0, 0x400) and int(status['CapAmb'], 16) == 0, status['CapEff']
     assert status['NoNewPrivs'] == '1'
+
+
+@claim
+def another_process_of_the_same_user_cannot_look_inside(box):
+    server, client = box.pair(1)
+    with open('/proc/sys/kernel/seccomp/actions_avail') as file:
+        filtered = 'errno' in file.read() and not SANITIZED
+    # What is root's in /proc though somebody else runs it may be neither traced nor dumped, proc(5).
+    for process in (server, client):
+        status = process.shown('status').decode()
+        assert re.search(r'^NoNewPrivs:\t1$', status, re.M), process.name
+        if os.geteuid() != 0:
+            assert os.stat(f'/proc/{process.pid}/fd').st_uid == 0, process.name
+    if filtered:
+        assert re.search(r'^Seccomp:\t2$', server.shown('status').decode(), re.M)
 
 
 @claim
