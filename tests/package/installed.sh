@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Run in a fresh Debian root by installed_test.sh.
-dpkg -i /deb/*.deb >/tmp/install 2>&1 || { cat /tmp/install; exit 1; }
+apt-get install -q -y /deb/*.deb >/tmp/install 2>&1 || { cat /tmp/install; exit 1; }
 service tunneld stop >/dev/null 2>&1
 failed=0
 for test in $(sed -n 's/^Tests: //p' debian/tests/control); do

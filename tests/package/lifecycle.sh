@@ -45,8 +45,13 @@ files() {
         ! -path '/run/lock*' ! -path /var/lib/logrotate/status ! -path '/run/adduser' | sort
 }
 
-install_all() { dpkg --force-confold -i /deb/libtunnel0_*.deb /deb/tunneld_*.deb /deb/tunnel-client_*.deb; }
+apt() { apt-get -q -y -o Dpkg::Options::=--force-confold "$@"; }
+install_all() { apt install /deb/libtunnel0_*.deb /deb/tunneld_*.deb /deb/tunnel-client_*.deb; }
 
+dependencies=$(apt install -s /deb/libtunnel0_*.deb /deb/tunneld_*.deb /deb/tunnel-client_*.deb |
+    sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -v tunnel)
+# shellcheck disable=SC2086
+claim what_debian_brings_installs apt install $dependencies
 files >/tmp/before
 claim it_installs install_all
 claim it_runs_once_it_is_installed code 0 service tunneld status
@@ -116,6 +121,15 @@ claim the_client_starts_again code 0 service tunnel start
 claim a_page_comes_through soon page_says 'a page through the tunnel'
 client_user() { [ "$(stat -c %U "/proc/$(pidof tunnel)")" = _tunnel ] && [ "$(stat -c %U /var/lib/tunnel)" = _tunnel ]; }
 claim the_client_runs_as_its_user client_user
+# What is root's in /proc though somebody else runs it may be neither traced nor dumped, proc(5).
+sealed() {
+    for pid in $(pidof tunneld tunnel); do
+        [ "$(stat -c %U "/proc/$pid/fd")" = root ] && grep -qx 'NoNewPrivs:	1' "/proc/$pid/status" &&
+            grep -q 'Max core file size  *0  *0 ' "/proc/$pid/limits" || { cat "/proc/$pid/status"; return 1; }
+    done
+    grep -qx 'Seccomp:	2' "/proc/$(pidof tunneld)/status"
+}
+claim neither_can_be_traced_or_leaves_a_core_file sealed
 claim the_client_has_a_status code 0 service tunnel status
 claim the_client_stops code 0 service tunnel stop
 claim the_stopped_client_has_a_status code 3 service tunnel status
@@ -142,7 +156,7 @@ repack() {
         dpkg-deb -b /tmp/next /tmp/next.deb
 }
 edit() { sed -i 's/^workers: .*/workers: 1/' /etc/tunneld.yaml && service tunneld restart; }
-upgrade() { edit && repack && dpkg --force-confold -i /tmp/next.deb; }
+upgrade() { edit && repack && apt install /tmp/next.deb; }
 claim it_is_upgraded upgrade
 kept() { grep -q '^workers: 1' /etc/tunneld.yaml && [ -e /etc/tunneld.yaml.dpkg-dist ] && grep -q '^alice:' /etc/tunneld/tokens; }
 claim what_somebody_changed_stays kept
@@ -150,14 +164,14 @@ claim it_runs_after_the_upgrade code 0 service tunneld status
 /etc/init.d/tunnel start >/dev/null 2>&1
 claim a_page_comes_through_after_the_upgrade soon page_says 'a page through the tunnel'
 
-remove() { dpkg -r tunneld tunnel-client; }
+remove() { apt remove tunneld tunnel-client; }
 claim it_is_removed remove
 stopped() { ! pidof tunneld && ! pidof tunnel; }
 claim nothing_runs_after_the_removal stopped
 claim what_somebody_configured_is_still_there test -e /etc/tunneld.yaml -a -e /etc/tunneld/tokens -a -e /etc/tunnel/app.yaml
 claim it_installs_again install_all
 claim it_runs_again code 0 service tunneld status
-purge() { dpkg -P tunneld tunnel-client libtunnel0; }
+purge() { apt purge tunneld tunnel-client libtunnel0; }
 claim it_is_purged purge
 claim nothing_runs_after_the_purge stopped
 files >/tmp/after
