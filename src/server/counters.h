@@ -47,6 +47,7 @@ struct Histogram {
 struct Counters {
     Counter visitors; // connected now
     Counter links;    // of clients, logged in now
+    Counter logins;   // of links, since the start
     Counter logins_refused;
     Counter handshakes_dropped; // control connections closed unheard, for their number
     std::array<Counter, reason_count> rejects;

@@ -78,6 +78,8 @@ constexpr Row rows[] = {
     {"descriptors", "gauge", "Open descriptors.", [](S, F f) { return double(f.descriptors); }},
     {"descriptors_max", "gauge", "How many there may be.",
      [](S, F f) { return double(f.descriptor_limit); }},
+    {"logins_total", "counter", "Connections of clients that logged in.",
+     [](S s, F) { return double(s.logins); }},
     {"logins_refused_total", "counter", "Logins that were refused.",
      [](S s, F) { return double(s.logins_refused); }},
     {"handshakes_dropped_total", "counter",

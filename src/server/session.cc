@@ -38,8 +38,10 @@ void Session::enter(State next)
 {
     if (is_logged_in() && next != State::draining)
         worker_.counters().links.sub();
-    if (next == State::open)
+    if (next == State::open) {
         worker_.counters().links.add();
+        worker_.counters().logins.add();
+    }
     state_ = next;
 }
 

@@ -21,6 +21,7 @@ void add(Survey &survey, const Counters &counters)
 {
     survey.visitors += counters.visitors.get();
     survey.links += counters.links.get();
+    survey.logins += counters.logins.get();
     survey.logins_refused += counters.logins_refused.get();
     survey.handshakes_dropped += counters.handshakes_dropped.get();
     survey.bytes_in += counters.bytes_in.get();

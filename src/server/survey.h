@@ -35,6 +35,7 @@ struct Survey {
     uint64_t links = 0;
     uint64_t streams = 0;
     uint64_t buffered = 0;
+    uint64_t logins = 0;
     uint64_t logins_refused = 0;
     uint64_t handshakes_dropped = 0;
     uint64_t bytes_in = 0;
