@@ -7,6 +7,7 @@ import socket
 import time
 
 from harness import SLOW, claim, run, wait_until
+from load import Drained
 from locals import OK, Node, Scripted
 from visitor import HOST, Visitor, get
 
@@ -35,6 +36,13 @@ def a_stopping_server_finishes_what_is_in_flight(box):
     responses = in_flight(box, local, server, lambda: server.signal(signal.SIGTERM))
     assert [each.status for each in responses] == [200] * 50 and all(each.complete for each in responses)
     assert server.wait(5) == 0
+
+
+@claim
+def a_drain_under_load_cuts_nothing_that_has_begun(box):
+    for by_signal in (False, True):
+        drained = Drained(box, visitors=16, by_signal=by_signal)
+        assert not drained.failed and drained.whole > 16, (drained.failed[:5], drained.whole)
 
 
 @claim
