@@ -25,9 +25,20 @@ const Certificate &certificate()
 
 using Verify = TlsContext::Verify;
 
-Verify by_ca(const std::string &file) { return {Verify::By::ca_file, file, ""}; }
+Verify by_ca(const std::string &file)
+{
+    Verify verify;
+    verify.by = Verify::By::ca_file;
+    verify.ca_file = file;
+    return verify;
+}
 
-Verify by_pin(const std::string &pin) { return {Verify::By::system, "", pin}; }
+Verify by_pin(const std::string &pin)
+{
+    Verify verify;
+    verify.pin = pin;
+    return verify;
+}
 
 struct Pair {
     explicit Pair(const Verify &verify, const std::string &host = "tunnel.test")
@@ -103,7 +114,8 @@ TEST(a_handshake_and_bytes_both_ways)
 
 TEST(every_way_of_verifying_accepts_the_right_server)
 {
-    Verify off = {Verify::By::off, "", ""};
+    Verify off;
+    off.by = Verify::By::off;
     for (const Verify &verify :
          {by_ca(certificate().cert), by_pin(Pair(off).server_context->fingerprint()), off}) {
         Pair p(verify);
