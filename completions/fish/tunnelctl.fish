@@ -6,6 +6,9 @@ complete -c tunnelctl -n "not __fish_seen_subcommand_from $commands" -a "$comman
 complete -c tunnelctl -n '__fish_seen_subcommand_from token' -a 'add list revoke rotate'
 complete -c tunnelctl -n '__fish_seen_subcommand_from log' -a 'error warn info debug'
 complete -c tunnelctl -n '__fish_seen_subcommand_from debug' -a dump
+complete -c tunnelctl -s c -l config -r -F -d "The server's configuration"
+complete -c tunnelctl -l socket -r -F -d "The server's control socket"
+complete -c tunnelctl -l token-file -r -F -d 'Instead of auth.token_file'
 complete -c tunnelctl -l json -d 'For programs'
 complete -c tunnelctl -s h -l help -d 'Print a summary'
 complete -c tunnelctl -s V -l version -d 'Print the version'

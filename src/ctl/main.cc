@@ -35,7 +35,7 @@ std::string help()
     list(token_commands());
     return text + "\n" + control_flags_help() +
            "\n"
-           "Exit: 0 64 65 66 69 70 73 75 77 78.   Manual: tunnelctl(8)\n";
+           "Exit: 0 64 65 66 69 70 73 74 75 76 77 78.   Manual: tunnelctl(8)\n";
 }
 
 size_t count_words(std::string_view text) { return text.empty() ? 0 : split(text, ' ').size(); }

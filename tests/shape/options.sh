@@ -1,27 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # The option tables, --help, the samples in etc/ and the manuals say the same, in both directions.
-cd "$(dirname "$0")/../.." || exit 1
-build=${TUNNEL_BUILD:-build}
-if [ ! -x "$build/tunneld" ] || [ ! -x "$build/tunnel" ] || [ ! -x "$build/tunnelctl" ]; then
-    echo "not built: nothing to compare"
-    exit 77
-fi
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-root=$PWD
-cd "$scratch" || exit 1 # no tunnel.yaml of a project, no configuration of a user
-export HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent
-case $build in /*) ;; *) build=$root/$build ;; esac
-status=0
-
-# equal WHAT EXPECTED FOUND: two files that must be the same; "<" is missing, ">" is too much.
-equal() {
-    diff "$2" "$3" > differences && return
-    echo "$1:"
-    sed -n 's/^[<>]/  &/p' differences
-    status=1
-}
+. "$(dirname "$0")/compare"
 
 # "section.key value" for each key of a configuration; comments are skipped.
 keys() {
@@ -40,12 +20,10 @@ documented() {
 # The keys of an item of a list, as the sample sketches them: "#   - name: …".
 sketched() { sed -n 's/^#  *\(- \)\{0,1\}\([a-z_]*\): .*$/\2/p' "$1" | sort; }
 
-flags() { grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | sort -u; }
 flags_of_manual() {
     sed -n '/^\.Sh OPTIONS/,/^\.Sh [^O]/p' "$1" | grep '^\.It Fl' | grep -oE 'Fl -[a-z-]+' |
         sed 's/Fl /-/' | sort -u
 }
-letters() { grep -oE '^ +-[A-Za-z],' | grep -oE '[A-Za-z]' | sort -u; }
 letters_of_manual() { grep '^\.It Fl' "$1" | grep -oE 'Fl [A-Za-z]( |$)' | cut -c4 | sort -u; }
 variables() { grep -ohE "\"$1[A-Z_]+\"" | tr -d '"' | sort -u; }
 variables_of_manual() { grep '^\.It Ev' "$1" | grep -oE "$2[A-Z_]+" | sort -u; }
