@@ -9,16 +9,6 @@ using namespace tunnel::core;
 
 namespace {
 
-constexpr tn_mux_event nothing = {.type = TN_MUX_NONE,
-                                  .stream = {no_slot, 0},
-                                  .user = nullptr,
-                                  .data = nullptr,
-                                  .len = 0,
-                                  .id = 0,
-                                  .reason = 0,
-                                  .code = 0,
-                                  .rtt_us = 0};
-
 constexpr tn_mux_event_type session_types[] = {TN_MUX_SESSION_ERROR, TN_MUX_GOAWAY, TN_MUX_PONG,
                                                TN_MUX_OPENABLE, TN_MUX_REPLIES};
 constexpr tn_mux_event_type stream_types[] = {TN_MUX_NEW, TN_MUX_ACKED, TN_MUX_WRITABLE, TN_MUX_FIN,
@@ -94,9 +84,11 @@ void end_another(tn_mux &mux)
 
 } // namespace
 
+// Asked several times for each frame: so first whether there is anything at all.
 bool tunnel::core::mux_take_event(tn_mux &mux, tn_mux_event &event)
 {
-    event = nothing;
+    if (mux.events == 0 && mux.news.empty() && mux.phase == Phase::open)
+        return false;
     if (take_session_event(mux, event))
         return true;
     do {

@@ -306,6 +306,16 @@ bool deliver(tn_mux &mux, Stream &stream, uint32_t n)
     return wanted;
 }
 
+constexpr tn_mux_event nothing = {.type = TN_MUX_NONE,
+                                  .stream = {no_slot, 0},
+                                  .user = nullptr,
+                                  .data = nullptr,
+                                  .len = 0,
+                                  .id = 0,
+                                  .reason = 0,
+                                  .code = 0,
+                                  .rtt_us = 0};
+
 bool take_body(tn_mux &mux, tn_slice &in, tn_mux_event &event)
 {
     auto n = static_cast<uint32_t>(std::min<size_t>(in.len, mux.body.left));
@@ -359,6 +369,7 @@ tn_mux_event_type tn_mux_next(tn_mux *mux, tn_slice *in, uint64_t now_us, tn_mux
     if (in && in->len)
         mux_heard(*mux);
     mux_run_timers(*mux);
+    *event = nothing;
     for (;;) {
         if (mux_take_event(*mux, *event))
             return event->type;
@@ -370,5 +381,7 @@ tn_mux_event_type tn_mux_next(tn_mux *mux, tn_slice *in, uint64_t now_us, tn_mux
             take_header(*mux, *in);
         else if (take_body(*mux, *in, *event))
             return TN_MUX_DATA;
+        else
+            *event = nothing;
     }
 }

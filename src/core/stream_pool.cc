@@ -9,16 +9,7 @@
 
 namespace tunnel::core {
 
-constexpr uint32_t chunk_streams = 64;
 constexpr uint32_t no_chunk = no_slot;
-
-struct Chunk {
-    Stream streams[chunk_streams];
-    StreamTag tags[chunk_streams];
-    uint32_t used;
-    uint32_t free_head; // through Stream::ready.next
-    Link open;          // chunks with a free slot
-};
 
 void *pool_alloc(StreamPool &pool, size_t size, size_t align)
 {
@@ -34,33 +25,6 @@ void pool_free(StreamPool &pool, void *memory, size_t size)
         return;
     pool.bytes -= size;
     pool.memory.free(pool.memory.ctx, memory, size);
-}
-
-Stream &stream_at(const StreamPool &pool, uint32_t slot)
-{
-    return pool.chunks[slot / chunk_streams]->streams[slot % chunk_streams];
-}
-
-StreamTag &tag_at(const StreamPool &pool, uint32_t slot)
-{
-    return pool.chunks[slot / chunk_streams]->tags[slot % chunk_streams];
-}
-
-uint32_t pool_slots(const StreamPool &pool) { return pool.chunk_count * chunk_streams; }
-
-bool slot_in_use(const StreamPool &pool, uint32_t slot)
-{
-    uint32_t chunk = slot / chunk_streams;
-    return chunk < pool.chunk_count && pool.chunks[chunk] && tag_at(pool, slot).generation != 0;
-}
-
-Stream *stream_find(const StreamPool &pool, tn_stream handle)
-{
-    if (!slot_in_use(pool, handle.slot))
-        return nullptr;
-    if (tag_at(pool, handle.slot).generation != handle.gen)
-        return nullptr;
-    return &stream_at(pool, handle.slot);
 }
 
 static void open_push(StreamPool &pool, uint32_t index)

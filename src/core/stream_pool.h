@@ -100,7 +100,15 @@ struct StreamTag {
     uint32_t weight : 8;
 };
 
-struct Chunk;
+constexpr uint32_t chunk_streams = 64;
+
+struct Chunk {
+    Stream streams[chunk_streams];
+    StreamTag tags[chunk_streams];
+    uint32_t used;
+    uint32_t free_head; // through Stream::ready.next
+    Link open;          // chunks with a free slot
+};
 
 struct StreamPool {
     tn_alloc memory;
@@ -124,14 +132,36 @@ Stream *stream_make(StreamPool &pool);
 // In no list any more. An emptied chunk goes back to the allocator if another has room.
 void stream_free(StreamPool &pool, Stream &stream);
 
-Stream &stream_at(const StreamPool &pool, uint32_t slot);
-StreamTag &tag_at(const StreamPool &pool, uint32_t slot);
+// Inline, since every step of every frame begins with one of these.
+inline Stream &stream_at(const StreamPool &pool, uint32_t slot)
+{
+    return pool.chunks[slot / chunk_streams]->streams[slot % chunk_streams];
+}
+
+inline StreamTag &tag_at(const StreamPool &pool, uint32_t slot)
+{
+    return pool.chunks[slot / chunk_streams]->tags[slot % chunk_streams];
+}
+
 // Slots there are; not all are in use.
-uint32_t pool_slots(const StreamPool &pool);
+inline uint32_t pool_slots(const StreamPool &pool) { return pool.chunk_count * chunk_streams; }
+
 // Whether a stream with a valid handle is there.
-bool slot_in_use(const StreamPool &pool, uint32_t slot);
+inline bool slot_in_use(const StreamPool &pool, uint32_t slot)
+{
+    uint32_t chunk = slot / chunk_streams;
+    return chunk < pool.chunk_count && pool.chunks[chunk] && tag_at(pool, slot).generation != 0;
+}
+
 // The stream that `handle` names, or nullptr.
-Stream *stream_find(const StreamPool &pool, tn_stream handle);
+inline Stream *stream_find(const StreamPool &pool, tn_stream handle)
+{
+    if (!slot_in_use(pool, handle.slot))
+        return nullptr;
+    if (tag_at(pool, handle.slot).generation != handle.gen)
+        return nullptr;
+    return &stream_at(pool, handle.slot);
+}
 
 inline Link &ready_link(const StreamPool &pool, uint32_t slot)
 {
