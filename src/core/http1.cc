@@ -14,6 +14,14 @@ namespace {
 
 const uint8_t *find_control(const uint8_t *at, const uint8_t *end)
 {
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i block = load_block(at);
+        __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
+        if (unsigned controls = bits_of(_mm_or_si128(bytes_in_range(block, 0, 0x1f), del)))
+            return at + std::countr_zero(controls);
+    }
+#endif
     for (; end - at >= 8; at += 8) {
         uint64_t word = load_word(at);
         if (uint64_t controls = bytes_below(word, 0x20) | bytes_equal(word, 0x7f))

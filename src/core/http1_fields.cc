@@ -5,6 +5,7 @@
 // where RFC 9110 would let us repair it, because somebody behind us may repair it differently.
 
 #include "core/http1_head.h"
+#include "core/words.h"
 
 namespace tunnel::core {
 namespace {
@@ -92,10 +93,33 @@ Got read_value(tn_http1_head &head, const tn_http1_field &field)
 
 } // namespace
 
+namespace {
+
+// Letters, digits and '-': most names have nothing else. Stops before the first other byte or
+// earlier.
+const uint8_t *skip_plain_name(const uint8_t *at, const uint8_t *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i block = load_block(at);
+        __m128i letters = bytes_in_range(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 'z');
+        __m128i dashes = _mm_cmpeq_epi8(block, _mm_set1_epi8('-'));
+        __m128i plain =
+            _mm_or_si128(_mm_or_si128(letters, bytes_in_range(block, '0', '9')), dashes);
+        if (unsigned other = ~bits_of(plain) & 0xffff)
+            return at + std::countr_zero(other);
+    }
+#endif
+    (void)end;
+    return at;
+}
+
+} // namespace
+
 const char *parse_field(tn_slice line, tn_http1_field &field)
 {
     const uint8_t *end = line.data + line.len;
-    const uint8_t *at = line.data;
+    const uint8_t *at = skip_plain_name(line.data, end);
     bool underscore = false;
     for (; at < end && is(*at, token_byte); ++at)
         underscore |= *at == '_';

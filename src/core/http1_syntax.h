@@ -72,13 +72,15 @@ inline bool equals(tn_slice text, std::string_view wanted)
     return wanted == std::string_view(reinterpret_cast<const char *>(text.data), text.len);
 }
 
-// These bytes in any case; `wanted` is in lower case.
+// These bytes in any case; `wanted` is letters in lower case, digits, '-', ':' and '/', which no
+// byte but themselves and their capitals becomes by setting one bit, as long as there are no
+// control bytes in `text`.
 inline bool equals_in_any_case(tn_slice text, std::string_view wanted)
 {
     if (text.len != wanted.size())
         return false;
     for (size_t i = 0; i < text.len; ++i)
-        if (lower(text.data[i]) != static_cast<uint8_t>(wanted[i]))
+        if ((text.data[i] | 0x20) != static_cast<uint8_t>(wanted[i]))
             return false;
     return true;
 }

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace tunnel {
 
@@ -24,25 +25,22 @@ size_t fields_room(const tn_http1_head &head)
 
 HeadWriter::HeadWriter(Loop &loop, size_t room) : start_(loop.borrow(room)), room_(room) {}
 
-HeadWriter &HeadWriter::add(std::string_view text)
+// A whole line, copied later.
+HeadWriter &HeadWriter::line(std::string_view text)
 {
-    if (text.size() > room_ - size_)
-        text = text.substr(0, room_ - size_); // cannot happen: `room` is the sum of the parts
-    memcpy(start_ + size_, text.data(), text.size());
-    size_ += text.size();
+    if (run_.data() + run_.size() != text.data())
+        flush();
+    run_ = run_.empty() ? text : std::string_view(run_.data(), run_.size() + text.size());
     return *this;
 }
+
+void HeadWriter::flush() { add(std::exchange(run_, {})); }
 
 HeadWriter &HeadWriter::number(uint64_t value)
 {
     char digits[20];
     auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     return add({digits, size_t(end - digits)});
-}
-
-HeadWriter &HeadWriter::field(std::string_view name, std::string_view value)
-{
-    return add(name).add(": ").add(value).add("\r\n");
 }
 
 HeadWriter &HeadWriter::field(const tn_http1_field &field)
@@ -52,8 +50,8 @@ HeadWriter &HeadWriter::field(const tn_http1_field &field)
     const uint8_t *value_end = field.value.data + field.value.len;
     if (field.value.len && field.value.data == name_end + 2 && name_end[1] == ' ' &&
         value_end[0] == '\r')
-        return add({reinterpret_cast<const char *>(field.name.data),
-                    size_t(value_end + 2 - field.name.data)});
+        return line({reinterpret_cast<const char *>(field.name.data),
+                     size_t(value_end + 2 - field.name.data)});
     return this->field(text_of(field.name), text_of(field.value));
 }
 

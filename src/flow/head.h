@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <tunnel/http1.h>
@@ -33,19 +34,40 @@ class HeadWriter {
 public:
     HeadWriter(Loop &loop, size_t room); // more than `room` is never written
 
-    HeadWriter &add(std::string_view text);
+    // Inline, so that a literal is a few stores.
+    HeadWriter &add(std::string_view text)
+    {
+        if (!run_.empty())
+            flush();
+        if (text.size() > room_ - size_)
+            return *this; // cannot happen: `room` is the sum of the parts
+        memcpy(start_ + size_, text.data(), text.size());
+        size_ += text.size();
+        return *this;
+    }
     HeadWriter &add(tn_slice slice) { return add(text_of(slice)); }
     HeadWriter &number(uint64_t value);
-    HeadWriter &field(std::string_view name, std::string_view value);
+    HeadWriter &field(std::string_view name, std::string_view value)
+    {
+        return add(name).add(": ").add(value).add("\r\n");
+    }
     HeadWriter &field(const tn_http1_field &field); // as it came, without odd white space
     HeadWriter &end() { return add("\r\n"); }
 
-    std::span<const uint8_t> bytes() const { return {start_, size_}; }
+    std::span<const uint8_t> bytes()
+    {
+        flush();
+        return {start_, size_};
+    }
 
 private:
+    HeadWriter &line(std::string_view text);
+    void flush();
+
     uint8_t *start_;
-    size_t size_ = 0;
+    size_t size_ = 0; // of what has been copied
     size_t room_;
+    std::string_view run_; // lines that stand behind one another where they came from: one copy
 };
 
 } // namespace tunnel
