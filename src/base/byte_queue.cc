@@ -26,11 +26,10 @@ namespace {
 
 constexpr size_t block_size = 16 * 1024; // bytes, header included
 constexpr size_t small_step = 512;       // smaller blocks are a multiple of this
-constexpr size_t spares_max = 16;        // full blocks that a thread keeps: 256 KiB
 
-// Blocks of full size that wait for their next use by this thread.
-struct Spares {
-    void *blocks[spares_max];
+// Blocks of one size that wait for their next use by this thread.
+template <size_t size, size_t most> struct Spares {
+    void *blocks[most];
     size_t count = 0;
     bool closed = false; // the thread is ending
 
@@ -40,25 +39,34 @@ struct Spares {
         while (count > 0)
             ::operator delete(blocks[--count]);
     }
+
+    void *take() { return count > 0 ? blocks[--count] : ::operator new(size); }
+
+    void give(void *memory)
+    {
+        if (count == most || closed)
+            return ::operator delete(memory);
+        blocks[count++] = memory;
+    }
 };
 
-thread_local Spares spares;
+thread_local Spares<block_size, 16> full_spares;  // 256 KiB
+thread_local Spares<small_step, 64> small_spares; // 32 KiB
 
 void *take_memory(size_t size)
 {
     count_held_memory(int64_t(size));
-    if (size == block_size && spares.count > 0)
-        return spares.blocks[--spares.count];
-    return ::operator new(size);
+    if (size == block_size)
+        return full_spares.take();
+    return size == small_step ? small_spares.take() : ::operator new(size);
 }
 
 void give_memory(void *memory, size_t size)
 {
     count_held_memory(-int64_t(size));
-    if (size == block_size && spares.count < spares_max && !spares.closed)
-        spares.blocks[spares.count++] = memory;
-    else
-        ::operator delete(memory);
+    if (size == block_size)
+        return full_spares.give(memory);
+    return size == small_step ? small_spares.give(memory) : ::operator delete(memory);
 }
 
 } // namespace

@@ -199,22 +199,24 @@ void Session::on_link_stream(std::unique_ptr<Stream> stream) noexcept
 {
     if (state_ != State::online || visits_.size() >= settings().max_streams)
         return stream->reset(state_ == State::online ? TN_RST_OVERLOAD : TN_RST_REFUSED);
-    auto visit = std::make_unique<Visit>(context_.visits, std::move(stream),
-                                         static_cast<Visit::Owner &>(*this));
-    Visit *key = visit.get();
-    visits_.emplace(key, std::move(visit));
+    Visit::Owner &self = *this;
+    visits_.push_back(
+        std::make_unique<Visit>(context_.visits, std::move(stream), visits_.size(), self));
 }
 
 void Session::each_visit(const std::function<void(Visit &)> &act) const
 {
-    for (const auto &[key, visit] : visits_)
+    for (const auto &visit : visits_)
         act(*visit);
 }
 
 void Session::on_visit_end(Visit &visit) noexcept
 {
-    auto node = visits_.extract(&visit);
-    loop().retire(std::move(node.mapped()));
+    std::unique_ptr<Visit> &gone = visits_[visit.place()];
+    gone.swap(visits_.back());
+    gone->set_place(visit.place());
+    loop().retire(std::move(visits_.back()));
+    visits_.pop_back();
     if (state_ == State::leaving && visits_.empty())
         drain_check_.start(0);
 }

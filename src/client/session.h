@@ -102,7 +102,7 @@ private:
     Timer drain_check_;
     std::unique_ptr<Link> link_; // before what lives on its streams
     ControlChannel control_;
-    std::unordered_map<Visit *, std::unique_ptr<Visit>> visits_;
+    std::vector<std::unique_ptr<Visit>> visits_; // each knows its place
 };
 
 } // namespace tunnel

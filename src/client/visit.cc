@@ -40,8 +40,8 @@ bool lies_in(std::span<const uint8_t> part, std::span<const uint8_t> whole)
 
 } // namespace
 
-Visit::Visit(VisitContext &context, std::unique_ptr<Stream> stream, Owner &owner)
-    : context_(context), stream_(std::move(stream)), owner_(owner),
+Visit::Visit(VisitContext &context, std::unique_ptr<Stream> stream, size_t place, Owner &owner)
+    : context_(context), stream_(std::move(stream)), owner_(owner), place_(place),
       timer_(context.loop, [this] { on_timeout(); }),
       request_(Message::Kind::request, request_limits(), true),
       response_(Message::Kind::response, response_limits(), true), started_at_(context.loop.now())

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/held_memory.h"
+#include "base/recycled.h"
 #include "client/local_pool.h"
 #include "flow/error_page.h"
 #include "flow/message.h"
@@ -48,7 +49,10 @@ struct VisitContext {
     std::function<bool(const LocalTarget &)> has_room_for = {};
 };
 
-class Visit final : private Connection::Owner, private Stream::Owner, private Relay::Owner {
+class Visit final : public Recycled<Visit>,
+                    private Connection::Owner,
+                    private Stream::Owner,
+                    private Relay::Owner {
 public:
     class Owner {
     public:
@@ -58,12 +62,15 @@ public:
         ~Owner() = default;
     };
 
-    Visit(VisitContext &context, std::unique_ptr<Stream> stream, Owner &owner);
+    Visit(VisitContext &context, std::unique_ptr<Stream> stream, size_t place, Owner &owner);
     ~Visit();
 
     const LocalTarget &target() const { return target_; }
     uint64_t held() const; // bytes of memory that wait for either side
     void shed();           // we need what it holds: cuts it off
+
+    size_t place() const { return place_; } // among those of its owner
+    void set_place(size_t place) { place_ = place; }
 
 private:
     enum class State {
@@ -123,6 +130,7 @@ private:
     VisitContext &context_;
     std::unique_ptr<Stream> stream_;
     Owner &owner_;
+    size_t place_;
     Timer timer_;
     Message request_;
     Message response_;

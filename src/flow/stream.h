@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/byte_queue.h"
+#include "base/recycled.h"
 
 #include <span>
 #include <tunnel/mux.h>
@@ -16,7 +17,7 @@ namespace tunnel {
 
 class Link;
 
-class Stream {
+class Stream : public Recycled<Stream> {
 public:
     class Owner {
     public:

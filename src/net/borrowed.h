@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "base/recycled.h"
 #include "net/connection.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace tunnel {
 
-struct Connection::Borrowed {
+struct Connection::Borrowed : Recycled<Connection::Borrowed> {
     static constexpr size_t pieces_max = 62; // makes it 1 KiB
 
     size_t first = 0; // those before it have been sent

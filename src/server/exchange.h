@@ -9,6 +9,7 @@
 
 #pragma once
 
+#include "base/recycled.h"
 #include "flow/message.h"
 #include "flow/relay.h"
 #include "server/reason.h"
@@ -31,7 +32,10 @@ struct RequestFacts {
     bool json = false;      // prefers JSON error pages
 };
 
-class Exchange final : private Connection::Owner, private Stream::Owner, private Relay::Owner {
+class Exchange final : public Recycled<Exchange>,
+                       private Connection::Owner,
+                       private Stream::Owner,
+                       private Relay::Owner {
 public:
     class Owner {
     public:
