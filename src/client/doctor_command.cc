@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "client/doctor.h"
+#include "client/json_line.h"
 #include "client/target.h"
 #include "net/versions.h"
 
@@ -37,8 +38,10 @@ std::string summary(const Doctor &doctor)
 
 std::string summary_json(const Doctor &doctor)
 {
-    return "{\"type\":\"doctor\",\"problems\":" + std::to_string(doctor.problems()) +
-           ",\"warnings\":" + std::to_string(doctor.warnings()) + "}\n";
+    return JsonLine("doctor")
+        .number("problems", double(doctor.problems()))
+        .number("warnings", double(doctor.warnings()))
+        .end();
 }
 
 // What a stranger may read: the dump hides secrets, and nothing else could hold them.

@@ -2,7 +2,9 @@
 
 #include "client/finding.h"
 
-#include "base/text.h"
+#include "client/json_line.h"
+
+#include <algorithm>
 
 namespace tunnel {
 
@@ -18,15 +20,6 @@ std::string padded(std::string text, size_t width)
 {
     text.resize(std::max(text.size() + 1, width), ' ');
     return text;
-}
-
-void add(std::string &json, const char *key, std::string_view value)
-{
-    json += json.empty() ? "{\"" : ",\"";
-    json += key;
-    json += "\":\"";
-    append_json_escaped(json, value);
-    json += '"';
 }
 
 } // namespace
@@ -64,14 +57,12 @@ std::string finding_line(const Finding &finding)
 
 std::string finding_json(const Finding &finding)
 {
-    std::string json;
-    add(json, "type", "check");
-    add(json, "hop", hop_name(finding.hop));
-    add(json, "state", state_name(finding.state));
-    add(json, "text", finding.text);
+    JsonLine line("check");
+    line.text("hop", hop_name(finding.hop)).text("state", state_name(finding.state));
+    line.text("text", finding.text);
     if (!finding.fix.empty())
-        add(json, "fix", finding.fix);
-    return json + "}\n";
+        line.text("fix", finding.fix);
+    return line.end();
 }
 
 } // namespace tunnel

@@ -2,10 +2,9 @@
 
 #include "client/status_json.h"
 
-#include "base/text.h"
+#include "client/json_line.h"
 #include "client/status_text.h"
 
-#include <cstdio>
 #include <unistd.h>
 
 namespace tunnel {
@@ -14,47 +13,16 @@ namespace {
 constexpr Micros retry_time = 100 * millisecond; // of a reader that stood still
 constexpr Micros patience = 1 * second;          // for him, at the end
 
-// One JSON object on its line.
-class JsonLine {
-public:
-    explicit JsonLine(std::string_view type)
-    {
-        text("type", type);
-        text("ts", print_timestamp(wall_now()));
-    }
-    JsonLine &text(std::string_view key, std::string_view value)
-    {
-        name(key);
-        line_ += '"';
-        append_json_escaped(line_, value);
-        line_ += '"';
-        return *this;
-    }
-    JsonLine &number(std::string_view key, double value)
-    {
-        char digits[32];
-        snprintf(digits, sizeof digits, "%.15g", value);
-        name(key);
-        line_ += digits;
-        return *this;
-    }
-    std::string end() { return line_ + "}\n"; }
-
-private:
-    void name(std::string_view key)
-    {
-        line_ += line_.empty() ? "{\"" : ",\"";
-        line_ += key;
-        line_ += "\":";
-    }
-    std::string line_;
-};
+JsonLine stamped(std::string_view type)
+{
+    return JsonLine(type).text("ts", print_timestamp(wall_now()));
+}
 
 double in_ms(Micros span) { return double(span) / double(millisecond); }
 
 std::string error_line(const Complaint &complaint)
 {
-    return JsonLine("error")
+    return stamped("error")
         .text("code", complaint.code)
         .text("message", complaint.what)
         .text("why", complaint.why)
@@ -64,7 +32,7 @@ std::string error_line(const Complaint &complaint)
 
 std::string end_line(int exit, uint64_t requests)
 {
-    return JsonLine("end").number("exit", exit).number("requests", double(requests)).end();
+    return stamped("end").number("exit", exit).number("requests", double(requests)).end();
 }
 
 } // namespace
@@ -77,7 +45,7 @@ Micros JsonView::due() const { return out_.idle() ? never : monotonic_now() + re
 
 void JsonView::on_online(const std::string &session, const std::string &server)
 {
-    out_.put(JsonLine("session")
+    out_.put(stamped("session")
                  .text("state", "online")
                  .text("server", server)
                  .text("session_id", session)
@@ -86,7 +54,7 @@ void JsonView::on_online(const std::string &session, const std::string &server)
 
 void JsonView::on_tunnel(size_t, const Router::Tunnel &tunnel)
 {
-    out_.put(JsonLine("tunnel")
+    out_.put(stamped("tunnel")
                  .text("name", tunnel.name.empty() ? tunnel.subdomain : tunnel.name)
                  .text("public_url", tunnel.url)
                  .text("target", "http://" + tunnel.target.text())
@@ -95,7 +63,7 @@ void JsonView::on_tunnel(size_t, const Router::Tunnel &tunnel)
 
 void JsonView::on_refused(const std::string &name, const TunnelAnswer &answer)
 {
-    out_.put(JsonLine("refused")
+    out_.put(stamped("refused")
                  .text("name", name)
                  .text("code", answer.code)
                  .text("message", answer.sentence)
@@ -104,7 +72,7 @@ void JsonView::on_refused(const std::string &name, const TunnelAnswer &answer)
 
 void JsonView::on_waiting(const WaitingEvent &event)
 {
-    out_.put(JsonLine("session")
+    out_.put(stamped("session")
                  .text("state", "reconnecting")
                  .number("delay_ms", in_ms(event.delay))
                  .number("attempt", double(event.attempt))
@@ -115,12 +83,12 @@ void JsonView::on_waiting(const WaitingEvent &event)
 
 void JsonView::on_links(size_t up, size_t wanted)
 {
-    out_.put(JsonLine("links").number("links", double(up)).number("wanted", double(wanted)).end());
+    out_.put(stamped("links").number("links", double(up)).number("wanted", double(wanted)).end());
 }
 
 void JsonView::on_link_lost(const LinkLostEvent &event)
 {
-    out_.put(JsonLine("links")
+    out_.put(stamped("links")
                  .number("links", double(event.up))
                  .number("wanted", double(event.wanted))
                  .text("reason", event.reason)
@@ -129,7 +97,7 @@ void JsonView::on_link_lost(const LinkLostEvent &event)
 
 void JsonView::on_nothing_listens(const LocalTarget &target)
 {
-    out_.put(JsonLine("warning")
+    out_.put(stamped("warning")
                  .text("message", "nothing listens on " + target.text())
                  .text("target", "http://" + target.text())
                  .end());
@@ -137,7 +105,7 @@ void JsonView::on_nothing_listens(const LocalTarget &target)
 
 void JsonView::on_closing(size_t in_flight, Micros grace)
 {
-    out_.put(JsonLine("session")
+    out_.put(stamped("session")
                  .text("state", "closing")
                  .number("in_flight", double(in_flight))
                  .number("grace_ms", in_ms(grace))
@@ -156,13 +124,13 @@ void JsonView::on_visit(const VisitRecord &record)
 {
     requests_++;
     if (dropped_ > 0) {
-        if (!out_.put(JsonLine("dropped").number("requests", double(dropped_)).end())) {
+        if (!out_.put(stamped("dropped").number("requests", double(dropped_)).end())) {
             dropped_++;
             return;
         }
         dropped_ = 0;
     }
-    bool taken = out_.put(JsonLine("request")
+    bool taken = out_.put(stamped("request")
                               .text("id", record.request_id)
                               .text("tunnel", record.subdomain)
                               .text("method", record.method)
