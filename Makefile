@@ -203,6 +203,9 @@ bench-compare: all $(BENCH_TOOLS)
 	$(BENCH_PY) tests/bench/compare.py
 bench-workers: all $(BENCH_TOOLS)
 	$(BENCH_PY) tests/bench/compare.py --workers 1,2
+# What slow readers cost: one row for each end.
+bench-slow: all
+	$(q)tests/need check && . tests/sysroot.sh && TUNNEL_BUILD=$(B) $${PYTHON:-/usr/bin/python3} tests/bench/slow.py
 bench-link: all $(BENCH_TOOLS) $(TOOLS)
 	$(BENCH_PY) tests/bench/long_link.py
 # Needs clang-14 and libclang-rt-14-dev; TIME is seconds for each target. What it finds is in build/fuzz/found.
@@ -284,7 +287,7 @@ help:
 # help:   check-code          unit, parts and fuzz corpus: what needs no other program
 # help:   check-asan check-ubsan check-tsan   every test on a sanitizer build of its own
 # help: make bench        the core by itself, the programs beside others, the programs over long links
-# help:   bench-core bench-compare bench-link bench-workers   one of them
+# help:   bench-core bench-compare bench-link bench-workers bench-slow   one of them
 # help: make fuzz         libFuzzer on every decoder, TIME=60 seconds each (needs clang)
 # help: make install      below prefix; DESTDIR= stages.  make uninstall takes it away again
 # help: make deb          the Debian packages, in build/deb
@@ -305,5 +308,5 @@ config.mk: configure config.mk.in include/config.h.in
 		else ./configure -q $(CONFIGURE_ARGS); fi && touch $@; fi'
 
 .PHONY: all tests check check-all check-unit check-parts check-fuzz check-e2e check-shape check-docs check-code \
-	check-asan check-ubsan check-tsan bench bench-core bench-compare bench-workers bench-link fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help FORCE
+	check-asan check-ubsan check-tsan bench bench-core bench-compare bench-workers bench-slow bench-link fuzz fuzz-run deb check-package install uninstall dist clean distclean format opts help FORCE
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*/*.d)

@@ -104,8 +104,10 @@ typedef struct tn_mux_pool_config {
     uint64_t window_budget; /* receive window promised above the credit that
                                a stream begins with, all sessions; default
                                256 MiB */
-    uint64_t buffered_soft; /* delivered-but-unconsumed bytes above which
-                               window grants are throttled; def. 256 MiB */
+    uint64_t buffered_soft; /* delivered-but-unconsumed bytes above which no
+                               window grows and grants are throttled, to an
+                               eighth at a quarter of buffered_hard; default
+                               256 MiB */
     uint64_t buffered_hard; /* above which the worst streams are reset;
                                default 1 GiB */
 } tn_mux_pool_config;

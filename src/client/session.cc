@@ -35,7 +35,7 @@ tn_mux_config mux_config(const ClientSettings &settings)
     config.ping_interval_ms = shortened_ms(settings.ping_interval);
     config.ping_timeout_ms = shortened_ms(settings.ping_timeout);
     config.buffered_hard = settings.session_memory;
-    config.buffered_soft = settings.session_memory / 4;
+    config.buffered_soft = settings.session_memory / 32;
     config.max_window = std::max(uint32_t(settings.stream_window), TN_INITIAL_WINDOW);
     config.window_budget = settings.session_window;
     config.half_close_idle_ms = 0; // visits have idle timeouts of their own, relays need none

@@ -12,8 +12,9 @@
 namespace tunnel::core {
 
 constexpr uint32_t grant_fraction = 4; // of the window: how much is granted at once
-constexpr uint32_t pressure_steps = 8; // at the hard limit windows are an eighth
-// A stream that began with little gets the protocol's window at the first sign of a reader, as
+constexpr uint32_t pressure_steps = 8; // windows become an eighth, long before the hard limit:
+constexpr uint64_t pressure_part = 4;  // at a quarter of it
+// A stream that began with little gets the protocol's window at the first sign of a reader that keeps up, as
 // long as growth has not used more than this: many small windows fill a link as well as one.
 constexpr uint64_t eager_budget = 2 << 20;
 
@@ -49,8 +50,17 @@ static int64_t extra_of(const tn_mux &mux, const Stream &stream)
     return static_cast<int64_t>(most) - first_credit(mux, stream);
 }
 
+// Where readers are behind it is not the windows that hold anybody up.
+static bool over_soft_limit(const tn_mux &mux)
+{
+    return mux.stats.buffered > mux.config.buffered_soft ||
+           mux.pool->buffered > mux.pool->config.buffered_soft;
+}
+
 static uint64_t room(const tn_mux &mux)
 {
+    if (over_soft_limit(mux))
+        return 0;
     auto left = [](uint64_t budget, uint64_t used) { return budget > used ? budget - used : 0; };
     return std::min(left(mux.config.window_budget, mux.stats.window_granted),
                     left(mux.pool->config.window_budget, mux.pool->window_granted));
@@ -140,14 +150,15 @@ void credit_announced(tn_mux &mux, Stream &stream, uint32_t size)
         credit_watch(mux, stream);
 }
 
-// How much of the way from the soft to the hard limit is used, in eighths.
+// How much of the way from the soft limit is used, in eighths.
 static uint32_t pressure(uint64_t used, uint64_t soft, uint64_t hard)
 {
+    uint64_t end = std::max(soft, hard / pressure_part);
     if (used <= soft)
         return 0;
-    if (used >= hard)
+    if (used >= end)
         return pressure_steps - 1;
-    return static_cast<uint32_t>((used - soft) * (pressure_steps - 1) / (hard - soft));
+    return static_cast<uint32_t>((used - soft) * (pressure_steps - 1) / (end - soft));
 }
 
 static uint64_t target(const tn_mux &mux, const Stream &stream)
@@ -249,11 +260,12 @@ void credit_consume(tn_mux &mux, Stream &stream, uint32_t size)
     promise_less(mux, stream, before);
 }
 
-// Its reader reads: it need not stay with the little that it began with.
+// Its reader takes all there is: it need not stay with the little that it began with. One that
+// leaves some would only have more waiting for it.
 static void widen(tn_mux &mux, Stream &stream)
 {
     uint64_t window = window_of(stream);
-    if (window >= TN_INITIAL_WINDOW || !credit_grant(mux, stream, false))
+    if (window >= TN_INITIAL_WINDOW || stream.unconsumed || !credit_grant(mux, stream, false))
         return;
     if (mux.stats.window_granted + TN_INITIAL_WINDOW - window <= eager_budget)
         credit_grow(mux, stream, TN_INITIAL_WINDOW);

@@ -6,13 +6,25 @@
 #include "base/log.h"
 #include "net/loop.h"
 
+#include <algorithm>
+#include <malloc.h>
+
 namespace tunnel {
 
+namespace {
+
+constexpr uint64_t least_peak = 4 * 1024 * 1024; // bytes; after less there is nothing to give back
+constexpr uint64_t peak_over = 4;                // part of it: below that it is over
+constexpr Micros trim_after = 1 * second;        // and no more often
+
+} // namespace
+
 MemoryGuard::MemoryGuard(Loop &loop, uint64_t budget, Owner &owner)
-    : loop_(loop), owner_(owner), timer_(loop, [this] { look(); }), ladder_(budget)
+    : loop_(loop), owner_(owner), timer_(loop, [this] { look(); }), ladder_(budget),
+      trim_timer_(loop, [] { malloc_trim(0); })
 {
     on_held_memory([this] { loop_.post([this] { look(); }); });
-    watch_held_memory(ladder_.low(), ladder_.high());
+    watch();
 }
 
 MemoryGuard::~MemoryGuard() { on_held_memory(nullptr); }
@@ -28,15 +40,34 @@ void MemoryGuard::set_budget(uint64_t budget)
 void MemoryGuard::look()
 {
     const uint64_t used = held_memory();
+    follow_peak(used);
     ladder_.look(used, loop_.now());
     timer_.start_at(ladder_.due());
     enter(ladder_.step(), used);
     if (const uint64_t surplus = ladder_.surplus(used))
         owner_.on_memory_surplus(surplus);
-    watch_held_memory(ladder_.low(), ladder_.high());
+    watch();
+}
+
+// The allocator keeps what it was given back in the middle of its heap.
+void MemoryGuard::follow_peak(uint64_t used)
+{
+    peak_ = std::max(peak_, used);
+    if (peak_ < least_peak || used >= peak_ / peak_over)
+        return;
+    peak_ = used;
+    if (!trim_timer_.running())
+        trim_timer_.start(trim_after);
+}
+
+void MemoryGuard::watch()
+{
+    const uint64_t low = std::max(ladder_.low(), peak_ < least_peak ? 0 : peak_ / peak_over);
+    const uint64_t high = std::min(ladder_.high(), std::max(peak_ * 2, least_peak));
+    watch_held_memory(low, high);
     // What was passed before it was watched, nobody else would tell.
     const uint64_t now = held_memory();
-    if (now < ladder_.low() || now > ladder_.high())
+    if (now < low || now > high)
         loop_.post([this] { look(); });
 }
 

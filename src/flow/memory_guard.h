@@ -2,7 +2,9 @@
 //
 // Keeps what waits in our queues within limits.memory: follows the ladder, says in the log where
 // we stand, and asks its owner to act. Costs nothing while there is enough: whoever takes memory
-// tells us when a mark is passed. Lives on one loop; step() may be asked on any thread.
+// tells us when a mark is passed. What a busy
+// time has left behind in the allocator goes back to the system when it is over. Lives on one loop;
+// step() may be asked on any thread.
 
 #pragma once
 
@@ -36,11 +38,15 @@ public:
 
 private:
     void enter(MemoryStep next, uint64_t used);
+    void follow_peak(uint64_t used);
+    void watch();
 
     Loop &loop_;
     Owner &owner_;
     Timer timer_;
     MemoryLadder ladder_;
+    Timer trim_timer_;
+    uint64_t peak_ = 0; // bytes, by half at most too little; since the last trim
     std::atomic<MemoryStep> step_ = MemoryStep::none;
 };
 

@@ -119,7 +119,7 @@ tn_mux_config Policy::mux_config() const
                               : config.max_outbound;
     if (settings.session_memory != 0) {
         config.buffered_hard = settings.session_memory;
-        config.buffered_soft = settings.session_memory / 4;
+        config.buffered_soft = settings.session_memory / 32;
     }
     config.max_window = std::max(limit(settings.stream_window), TN_INITIAL_WINDOW);
     config.window_budget = settings.session_window;

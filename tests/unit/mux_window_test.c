@@ -93,8 +93,8 @@ static void grants_shrink_under_memory_pressure(void **state)
     tn_mux_config config;
     tn_mux_config_init(&config);
     config.buffered_soft = 1;
-    config.buffered_hard = 262144 * 2;
-    /* Half of the way to the hard limit: windows are 5/8, so 163840. */
+    config.buffered_hard = 262144 * 8;
+    /* Half of the way to a quarter of the hard limit: windows are 5/8, so 163840. */
     check(&config, *state,
           "> WS p1 0; > WS p2 0; accept p1; accept p2; gather; > D p1 262144; > D p2 131072; "
           "consume p2 131072; gather; > D p2 131072; consume p2 131072; gather",
