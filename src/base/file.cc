@@ -161,6 +161,16 @@ std::string read_secret_file(const std::string &path, size_t max, mode_t forbidd
     return read_all(path, file.fd, max);
 }
 
+void require_private(const std::string &path)
+{
+    struct stat info;
+    if (stat(path.c_str(), &info) != 0)
+        return; // whoever reads it will say why it cannot be
+    if (info.st_mode & (S_IROTH | S_IWOTH | S_IWGRP))
+        refuse(path, "its permissions are too wide for secrets; fix: chmod 640 " + path);
+    check_writers(path, info);
+}
+
 void write_file(const std::string &path, std::string_view content, mode_t mode)
 {
     write_with(path, content, {mode, uid_t(-1), gid_t(-1)});

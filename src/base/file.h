@@ -19,6 +19,10 @@ std::string read_config_file(const std::string &path, size_t max);
 // permissions: 027 where a group may read it, 077 where not.
 std::string read_secret_file(const std::string &path, size_t max, mode_t forbidden);
 
+// Throws Failure (exit_config), with the fix, if everybody may read `path`, or others than its owner
+// may write it: for a secret that a library reads, and that may well be a link.
+void require_private(const std::string &path);
+
 // Writes a small file so that a reader sees the old or the new one, whole, after a crash too:
 // temporary file, fsync, rename, fsync of the directory. Throws Failure (exit_cannot_create).
 void write_file(const std::string &path, std::string_view content, mode_t mode);

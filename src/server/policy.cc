@@ -3,6 +3,7 @@
 #include "server/policy.h"
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
@@ -44,6 +45,7 @@ std::shared_ptr<TlsContext> load_certificate(ServerSettings settings)
         find_certificate(settings);
     require_readable(settings.cert_file);
     require_readable(settings.key_file);
+    require_private(settings.key_file);
     return TlsContext::server(settings.cert_file, settings.key_file);
 }
 

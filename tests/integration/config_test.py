@@ -144,6 +144,18 @@ def the_seeds_flag_forms_work(box):
 
 
 @claim
+def a_private_key_that_everybody_may_read_is_refused(box):
+    with open(box.key) as file:
+        key = box.write('open.key', file.read(), 0o644)
+    config = box.write('open.yaml', 'control_addr: 127.0.0.1:0\nhttp_addr: 127.0.0.1:0\n'
+                                    f'tls: {{ cert_file: "{box.cert}", key_file: "{key}" }}\n'
+                                    f'auth: {{ token_file: "{box.tokens}" }}\n')
+    for arguments in (['-t'], []):
+        code, _, said = box.run([program('tunneld'), '-c', config, *arguments])
+        assert code == 78 and f'too wide for secrets; fix: chmod 640 {key}' in said, (code, said)
+
+
+@claim
 def a_bad_client_file_ends_with_78_and_the_place(box):
     for lines, words in ((['server_addr: "a:1"', 'local_prot: 1'], 'local_prot'),
                          (['server_addr: "a:1"', 'tunnels:', '  - subdomain: "x y"', '    local_port: 1'], 'subdomain'),
