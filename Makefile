@@ -42,7 +42,7 @@ FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS) $(CXXFLAGS)),,-U_FORTIFY_SOURCE -D_F
 # vptr needs descriptors of its own, and the tests take them away.
 SANITIZE = $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPP_ALL = -D_GNU_SOURCE -Iinclude $(CPPFLAGS) $(FORTIFY) $(ROOT_CPP)
-LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
+LIBS_CPP = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(QRENCODE_CFLAGS)
 C_ALL = -std=c11 $(CFLAGS) $(WARN) -Wstrict-prototypes $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CXX_ALL = -std=c++20 $(CXXFLAGS) $(WARN) $(HARDEN_CFLAGS) $(SANITIZE) -pthread -MMD -MP
 CORE_ONLY = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden \
@@ -50,7 +50,7 @@ CORE_ONLY = -fPIC -fno-exceptions -fno-rtti -fvisibility=hidden \
 LINK = $(LDFLAGS) $(ROOT_LD) $(SANITIZE) -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LINK_PROGRAM = $(LINK) -fPIE -pie
 # libevent_openssl asks for the whole of libevent too, evhttp included: no.
-LIBS = $(filter-out -levent,$(LIBEVENT_LIBS)) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS)
+LIBS = $(filter-out -levent,$(LIBEVENT_LIBS)) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(QRENCODE_LIBS)
 
 # Sources, a layer a line.
 obj = $(patsubst %,$(B)/%.o,$(sort $(wildcard $(1))))
@@ -278,7 +278,7 @@ format:
 	clang-format-14 -i $(sort $(wildcard src/*/*.cc src/*/*.h include/tunnel/*.h tests/*/*.cc tests/*/*.c tests/*/*.h))
 opts:
 	@$(foreach v,VERSION CC CXX CFLAGS CXXFLAGS HARDEN_CFLAGS LDFLAGS LIBS B SAN CORE_LINK prefix sysconfdir \
-		have_CMOCKA,printf '%-14s %s\n' $(v) '$($(v))';)
+		have_CMOCKA have_QRENCODE,printf '%-14s %s\n' $(v) '$($(v))';)
 help:
 	@sed -n 's/^# help: //p' Makefile
 # help: make [all]        the programs and the library, in build/ (another directory: B=DIR)

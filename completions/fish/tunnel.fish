@@ -22,6 +22,7 @@ complete -c tunnel -l ca-file -r -F -d 'Trust the certificates of this file alon
 complete -c tunnel -n '__fish_seen_subcommand_from doctor' -l report -r -F -d 'Write it there too, without secrets'
 complete -c tunnel -l no-retry -d 'End at the first failure'
 complete -c tunnel -l json -d 'One JSON object per line on standard output'
+complete -c tunnel -l qr -d 'A QR code of each URL'
 complete -c tunnel -s q -l quiet -d 'Only warnings and errors'
 complete -c tunnel -s v -l verbose -d 'More messages, and each request'
 complete -c tunnel -s h -l help -d 'Print a summary'

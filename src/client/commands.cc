@@ -28,6 +28,7 @@ constexpr Flag flags[] = {
     {0, "report", "FILE", "With doctor: write it there too, for others, without secrets."},
     {0, "no-retry", nullptr, "End at the first failure, instead of trying again."},
     {0, "json", nullptr, "One JSON object per line on standard output."},
+    {0, "qr", nullptr, "A QR code of each URL, for the camera of a phone."},
     {'q', "quiet", nullptr, "Only warnings and errors."},
     {'v', "verbose", nullptr, "More messages; each request."},
     {'h', "help", nullptr, "This help."},
@@ -137,6 +138,7 @@ void apply_short_flags(CommandLine &line)
     if (line.has("ca-file"))
         set("ca-file", "tls.verify", line.flags["ca-file"]);
     set("no-retry", "reconnect.enabled", "false");
+    set("qr", "terminal.qr", "true");
     set("quiet", "log.level", "warn");
     set("verbose", "log.level", "debug");
 }

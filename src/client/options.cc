@@ -239,6 +239,7 @@ constexpr Option options[] = {
      "auto",
      "auto (on a terminal, unless $NO_COLOR is set), always or never.",
      {.flag = "color", .argument = "WHEN", .environment = "TUNNEL_COLOR"}},
+    {"terminal.qr", row::boolean<&S::qr>, "false", "Whether each URL is shown as a QR code too."},
 
     {"log.level",
      row::choice<&S::log_level, log_levels>,

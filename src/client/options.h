@@ -66,6 +66,7 @@ struct ClientSettings {
 
     UiMode ui;
     ColourMode color;
+    bool qr;
 
     LogLevel log_level;
     LogFormat log_format;

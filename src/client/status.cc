@@ -2,6 +2,7 @@
 
 #include "client/status.h"
 
+#include "client/qr.h"
 #include "client/screen.h"
 #include "client/status_json.h"
 #include "client/status_lines.h"
@@ -46,12 +47,21 @@ bool draws_block(const ClientSettings &settings, bool json)
            is_screen(STDERR_FILENO) && isatty(STDOUT_FILENO);
 }
 
+void require_what_is_built(const ClientSettings &settings)
+{
+    if (settings.qr && !qr_is_built())
+        throw Failure(exit_usage,
+                      "this tunnel was built without libqrencode and draws no QR codes; "
+                      "fix: leave out --qr and terminal.qr, or build it with libqrencode");
+}
+
 } // namespace
 
 Status::Status(Loop &loop, const ClientSettings &settings, bool json,
                std::function<LiveNumbers()> live)
     : settings_(settings), offline_since_(wall_now()), timer_(loop, [this] { on_due(); })
 {
+    require_what_is_built(settings);
     bool log_on_stderr = settings.log_output == "stderr";
     bool to_log = !log_on_stderr || settings.log_format == LogFormat::json || under_init();
     bool to_person = !log_on_stderr || !to_log;
@@ -67,11 +77,11 @@ Status::Status(Loop &loop, const ClientSettings &settings, bool json,
         views_.push_back(std::make_unique<LogView>(level >= LogLevel::debug));
     if (to_person && draws_block(settings, json))
         views_.push_back(std::make_unique<TerminalView>(
-            loop, settings.server_addr, TerminalView::Style{level, several, colours},
+            loop, settings.server_addr, TerminalView::Style{level, several, colours, settings.qr},
             std::move(live)));
     else if (to_person)
-        views_.push_back(
-            std::make_unique<LinesView>(LinesView::Style{level, shows_visits, several, colours}));
+        views_.push_back(std::make_unique<LinesView>(
+            LinesView::Style{level, shows_visits, several, colours, settings.qr}));
     plan();
 }
 

@@ -2,6 +2,7 @@
 
 #include "client/status_lines.h"
 
+#include "client/qr.h"
 #include "client/status_rows.h"
 #include "client/status_text.h"
 
@@ -64,9 +65,20 @@ void LinesView::on_online(const std::string &, const std::string &server)
     say(LogLevel::info, "Online     " + server);
 }
 
-void LinesView::on_tunnel(size_t, const Router::Tunnel &tunnel)
+void LinesView::on_tunnel(size_t index, const Router::Tunnel &tunnel)
 {
     say(LogLevel::info, "Forwarding " + tunnel.url + " -> http://" + tunnel.target.text());
+    if (style_.qr)
+        show_qr(index, tunnel.url);
+}
+
+void LinesView::show_qr(size_t index, const std::string &url)
+{
+    drawn_.resize(std::max(drawn_.size(), index + 1));
+    if (std::exchange(drawn_[index], url) == url)
+        return;
+    for (const std::string &row : qr_rows(url, {Row::endless, locale_is_utf8(), style_.colours}))
+        err_.put(row + "\n");
 }
 
 void LinesView::on_refused(const std::string &name, const TunnelAnswer &answer)

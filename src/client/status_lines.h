@@ -19,6 +19,7 @@ public:
         bool visits;
         bool names_tunnels; // there are several
         bool colours;
+        bool qr;
     };
     explicit LinesView(const Style &style);
 
@@ -41,6 +42,7 @@ public:
 
 private:
     void say(LogLevel level, const std::string &sentence);
+    void show_qr(size_t index, const std::string &url);
     bool may_show_visit();
 
     Style style_;
@@ -48,6 +50,7 @@ private:
     Micros this_second_ = 0; // when counting began
     uint64_t shown_ = 0;     // visits since then
     uint64_t dropped_ = 0;
+    std::vector<std::string> drawn_; // URLs as QR codes, by tunnel
 };
 
 // Each URL once, a line.

@@ -3,6 +3,7 @@
 #include "client/status_terminal.h"
 
 #include "base/text.h"
+#include "client/qr.h"
 #include "client/status_lines.h"
 #include "client/status_rows.h"
 #include "client/status_text.h"
@@ -62,7 +63,17 @@ void TerminalView::on_tunnel(size_t index, const Router::Tunnel &tunnel)
     row.leads_to = "http://" + tunnel.target.text();
     if (before != tunnel.url && !fits_in_block(row, screen_.size().width))
         tell(LogLevel::info, tunnel.url + " -> " + row.leads_to);
+    if (before != tunnel.url && style_.qr)
+        show_qr(tunnel.url);
     change();
+}
+
+void TerminalView::show_qr(const std::string &url)
+{
+    auto rows = qr_rows(url, {screen_.size().width, locale_is_utf8(), style_.colours});
+    lines_.insert(lines_.end(), rows.begin(), rows.end());
+    if (rows.empty())
+        tell(LogLevel::warn, "the terminal is too narrow for the QR code");
 }
 
 void TerminalView::on_refused(const std::string &name, const TunnelAnswer &answer)

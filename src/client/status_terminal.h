@@ -25,6 +25,7 @@ public:
         LogLevel level;
         bool names_tunnels; // there are several
         bool colours;
+        bool qr;
     };
     TerminalView(Loop &loop, const std::string &server, const Style &style,
                  std::function<LiveNumbers()> live);
@@ -52,6 +53,7 @@ private:
     void on_signal(int signal);
     void rest();
 
+    void show_qr(const std::string &url);
     void tell(LogLevel level, const std::string &sentence); // a line above the block
     void news(const std::string &sentence); // with the time; what the block says in its own way
     void change();                          // the block is out of date

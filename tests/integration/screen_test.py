@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 
-from harness import SLOW, claim, program, run, wait_until
+from harness import SLOW, Skip, claim, program, run, wait_until
 from locals import OK, Scripted
 from screen import Screen, tunnel_on_screen
 from visitor import Visitor, get
@@ -238,6 +238,45 @@ def one_that_was_replaced_or_kicked_is_told_so(box):
     assert terminal.wait_end() == 77
     assert 'E_REPLACED' in terminal.text() and '  fix: ' in terminal.text(), terminal.text()
     assert 'Status' not in terminal.text()
+
+
+def picture(screen):
+    """The screen as (grey pixels, width, height): what a camera sees, two pixels for half a letter."""
+    shades = {'black': 0, 'white': 255}
+    with screen.lock:
+        columns, rows = screen.emulation.columns, screen.emulation.lines
+        pixels = bytearray()
+        for y in range(rows):
+            halves = bytearray(), bytearray()
+            for x in range(columns):
+                cell = screen.emulation.buffer[y][x]
+                ink, ground = shades.get(cell.fg, 255), shades.get(cell.bg, 0)
+                halves[0].extend([ink if cell.data in '\u2580\u2588#' else ground] * 4)
+                halves[1].extend([ink if cell.data in '\u2584\u2588#' else ground] * 4)
+            for half in halves:
+                pixels += half * 4
+        return bytes(pixels), columns * 4, rows * 8
+
+
+@claim
+def a_camera_reads_the_url(box):
+    if 'built without' in box.run([program('tunnel'), '3000', '-s', 'tcp://127.0.0.1:1', '--no-retry', '--qr'])[2]:
+        raise Skip('built without libqrencode')
+    try:
+        from pyzbar import pyzbar
+    except ImportError:
+        raise Skip('no python3-pyzbar here') from None
+    for flags, locale in ((('--color', 'always'), 'C.UTF-8'), (('--color', 'never'), 'C.UTF-8'), (('--color', 'always'), 'C'),
+                          (('--color', 'never'), 'C'), (('--color', 'never', '--ui', 'plain'), 'C.UTF-8')):
+        server, local = box.server(), Scripted(box)
+        screen = tunnel_on_screen(box, server, local.port, '--qr', *flags, columns=100, rows=60, env={'LC_ALL': locale})
+        screen.wait_text('Forwarding')
+        url = f'http://app.tun.test:{server.port}'
+        wait_until(lambda: [url.encode()] == [found.data for found in pyzbar.decode(picture(screen))], 10,
+                   f'{url} is read, {flags} {locale}')
+        screen.stop()
+    narrow = tunnel_on_screen(box, server, local.port, '--qr', columns=28)
+    narrow.wait_text('too narrow for')
 
 
 def json_lines(process):

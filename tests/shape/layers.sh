@@ -25,6 +25,7 @@ only openssl/ 'src/net/'
 only tunnel/  '(src/(core|flow|server|client|ctl)|include)/'
 only jansson  'src/(core/control[a-z_]*|flow/web|server/admin[a-z_]*|client/inspector|ctl/[a-z_]*)\.'
 only yaml     'src/base/yaml[a-z_]*\.'
+only qrencode 'src/client/qr\.'
 
 # libevent's own HTTP, DNS and RPC are not for us, nor its locks.
 complain "$(grep -nE '^#include <(evhttp|evdns|evrpc|event2/(http|dns|rpc|thread))' -r src include tests)"
