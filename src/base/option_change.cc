@@ -2,7 +2,9 @@
 
 #include "base/option_change.h"
 
+#include "base/log.h"
 #include "base/option_value.h"
+#include "base/text.h"
 
 namespace tunnel {
 
@@ -51,6 +53,18 @@ void copy_option(const Option &option, const void *from, void *to)
     case OptionKind::items:
         return;
     }
+}
+
+void append_key(std::string &list, const char *key)
+{
+    list.append(list.empty() ? "" : ",").append(key);
+}
+
+void log_refused_reload(const Failure &failure)
+{
+    const std::string text = failure.what();
+    for (std::string_view line : split(text, '\n'))
+        log_error("reload refused, everything stays as it was", {{"why", line}});
 }
 
 } // namespace tunnel

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "base/failure.h"
 #include "base/option.h"
 
 #include <span>
@@ -17,5 +18,11 @@ std::vector<const Option *> changed_options(std::span<const Option> table, const
 
 // Gives the row's member of `to` the value that it has in `from`.
 void copy_option(const Option &option, const void *from, void *to);
+
+// "log.level,log.output": `key` behind those in `list`.
+void append_key(std::string &list, const char *key);
+
+// A line in the log for each thing that is wrong.
+void log_refused_reload(const Failure &failure);
 
 } // namespace tunnel

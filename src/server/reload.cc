@@ -2,19 +2,12 @@
 
 #include "server/reload.h"
 
-#include "base/log.h"
 #include "base/option_change.h"
-#include "base/text.h"
 #include "net/listener.h"
 
 namespace tunnel {
 
 namespace {
-
-void add_key(std::string &list, const char *key)
-{
-    list.append(list.empty() ? "" : ",").append(key);
-}
 
 bool same_port(const std::string &a, const std::string &b)
 {
@@ -49,7 +42,7 @@ Reloaded prepare_reload(const Policy &before, ServerSettings next)
     const ServerSettings &old = before.settings;
     Reloaded made;
     for (const Option *option : changed_options(server_options(), &old, &next)) {
-        add_key(option->extras.restart ? made.postponed : made.changed, option->key);
+        append_key(option->extras.restart ? made.postponed : made.changed, option->key);
         if (option->extras.restart)
             copy_option(*option, &old, &next);
     }
@@ -77,13 +70,6 @@ std::vector<Descriptor> bind_gates(const std::string &address, size_t count, boo
         at.set_port(Address::local_of(gates.back().get()).port());
     }
     return gates;
-}
-
-void log_refused_reload(const Failure &failure)
-{
-    const std::string text = failure.what();
-    for (std::string_view line : split(text, '\n'))
-        log_error("reload refused, everything stays as it was", {{"why", line}});
 }
 
 } // namespace tunnel

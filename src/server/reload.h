@@ -32,7 +32,4 @@ Reloaded prepare_reload(const Policy &before, ServerSettings next);
 // Throws Failure.
 std::vector<Descriptor> bind_gates(const std::string &address, size_t count, bool beside = false);
 
-// A line for each thing that is wrong.
-void log_refused_reload(const Failure &failure);
-
 } // namespace tunnel

@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include "base/log.h"
+#include "base/option_change.h"
 #include "server/gauges.h"
 #include "server/reload.h"
 
