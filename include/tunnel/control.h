@@ -68,6 +68,8 @@ typedef struct tn_control {
 
     /* handshake: the session that this link joins; response: the session */
     const char *session_id;
+    /* handshake, capability handover: the session whose names and visitors go over to this one */
+    const char *replaces;
 
     /* handshake_response, with capability "account": whose token it is and what it may do */
     const char *user;

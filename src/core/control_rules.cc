@@ -36,6 +36,7 @@ constexpr Rule handshake[] = {
     {"tunnels", tunnels, written, offsetof(tn_control, tunnels)},
     {"capabilities", names, optional, offsetof(tn_control, capabilities)},
     {"session_id", name, optional, offsetof(tn_control, session_id)},
+    {"replaces", name, optional, offsetof(tn_control, replaces)},
 };
 
 constexpr Rule handshake_response[] = {

@@ -32,7 +32,7 @@ Conversation::Conversation(Session &session)
 
 Claim Conversation::claim() const
 {
-    return {session_.carrier(), &handshake_.who, session_.name()};
+    return {session_.carrier(), &handshake_.who, session_.name(), handshake_.replaces};
 }
 
 void Conversation::end()
@@ -79,9 +79,12 @@ void Conversation::on_control_end(ControlStream &stream) noexcept
 {
     if (stage_ == Stage::greeting || stage_ == Stage::deciding)
         return session_.close("the client left before the login was answered");
-    if (&stream == control_)
+    const bool last_word = &stream == control_;
+    if (last_word)
         control_ = nullptr;
     stream.finish();
+    if (last_word)
+        session_.control_ended();
     takeovers_.erase(&stream);
     drop_finished();
 }
@@ -191,6 +194,8 @@ void Conversation::settle(const Directory::Login &login)
     };
     for (SessionRef link : login.replaced)
         tell_there(link, [](Session &session) { session.replace(); });
+    for (SessionRef link : login.handed_over)
+        tell_there(link, [](Session &session) { session.hand_over(); });
     for (SessionRef holder : login.dispossessed)
         tell_there(holder, [](Session &session) {
             session.close("silent, and its name went to another client of the same token");

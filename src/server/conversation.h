@@ -31,6 +31,10 @@ public:
     void tell_lost(const std::shared_ptr<Tunnel> &tunnel); // its token does not allow it any more
     // What the client's token allows today; false: nothing, it has ended.
     bool renew_rights();
+    bool has_control() const
+    {
+        return control_ != nullptr;
+    } // and the client may still say something
     const Identity &who() const { return handshake_.who; }
     bool short_header() const { return handshake_.short_header; } // of visits
     void tell_shutdown(Micros grace);

@@ -104,16 +104,17 @@ Directory::Login Directory::enter(const Claim &claim, std::span<const TunnelWish
 {
     std::lock_guard guard(lock_);
     Login login;
-    Member *twin = find_twin(*claim.who);
+    Member *twin = find_twin(*claim.who), *predecessor = find_predecessor(claim);
     uint64_t most = policy.settings.max_connections_per_user;
     auto user = users_.find(claim.who->user);
-    if (most != 0 && !twin && user != users_.end() && user->second >= most) {
+    if (most != 0 && !twin && !predecessor && user != users_.end() && user->second >= most) {
         login.refusal = refusal::too_many_sessions;
         return login;
     }
 
     uint64_t id = claim.link->ref.id;
-    Member member = {id, claim.session, *claim.who, {}, std::make_shared<Carriers>()};
+    Member member = {
+        id, claim.session, *claim.who, {}, std::make_shared<Carriers>(), claim.replaces};
     member.carriers->add(claim.link);
     for (const TunnelWish &wish : wishes)
         login.granted.push_back(grant(member, wish, silent, policy, login));
@@ -122,10 +123,15 @@ Directory::Login Directory::enter(const Claim &claim, std::span<const TunnelWish
         return login;
     }
 
-    if (twin) {
+    member.replaces.clear();
+    if (predecessor)
+        login.handed_over = predecessor->carriers->refs();
+    if (twin && twin != predecessor)
         login.replaced = twin->carriers->refs();
+    if (twin && twin != predecessor)
         release(*twin, policy.settings.name_grace, now);
-    }
+    if (predecessor)
+        release(*predecessor, policy.settings.name_grace, now);
     users_[member.who.user]++;
     if (!member.who.client_id.empty())
         clients_[client_key(member.who)] = id;
@@ -177,7 +183,7 @@ Granted Directory::grant(Member &member, const TunnelWish &wish, std::span<const
     if (name.empty())
         return {nullptr, refusal::name_not_allowed};
     if (const Member *holder = find_holder(name)) {
-        if (!holder->who.same_client(member.who))
+        if (!member.supersedes(*holder))
             add_once(login.dispossessed, *holder->carriers);
         std::erase(members_.at(holder->id).names, name);
     }
@@ -204,7 +210,7 @@ Refusal Directory::judge(const Member &member, const TunnelWish &wish,
     if (found->second.tunnel->session_id == member.id)
         return refusal::name_taken; // twice in one session
     const Member *holder = find_holder(wish.subdomain);
-    bool yields = holder->who.same_client(member.who) ||
+    bool yields = member.supersedes(*holder) ||
                   (holder->who.same_token(member.who) && all_silent(*holder->carriers, silent));
     return yields ? Refusal{} : refusal::name_taken;
 }
@@ -351,6 +357,24 @@ Directory::Member *Directory::find_twin(const Identity &who)
         return nullptr;
     auto found = clients_.find(client_key(who));
     return found == clients_.end() ? nullptr : &members_.at(found->second);
+}
+
+// The session that a login says it hands over, if it is the same user's.
+Directory::Member *Directory::find_predecessor(const Claim &claim)
+{
+    if (claim.replaces.empty())
+        return nullptr;
+    for (auto &[id, member] : members_)
+        if (member.session == claim.replaces && member.who.user == claim.who->user)
+            return &member;
+    return nullptr;
+}
+
+bool Directory::Member::supersedes(const Member &other) const
+{
+    const bool hands_over =
+        !replaces.empty() && other.session == replaces && other.who.user == who.user;
+    return hands_over || other.who.same_client(who);
 }
 
 // The session that has the name.

@@ -48,7 +48,8 @@ struct Granted {
 struct Claim {
     std::shared_ptr<Carrier> link;
     const Identity *who = nullptr;
-    std::string session; // what the client knows its session by
+    std::string session;       // what the client knows its session by
+    std::string replaces = {}; // a login: the session of the same user that hands over; or empty
 };
 
 class Directory {
@@ -70,9 +71,10 @@ public:
     std::vector<SessionRef> rivals(const Identity &who, std::span<const TunnelWish> wishes) const;
 
     struct Login {
-        Refusal refusal;                  // of the whole login
-        std::vector<Granted> granted;     // in the wishes' order
-        std::vector<SessionRef> replaced; // links of the same client's older session: to be told
+        Refusal refusal;                     // of the whole login
+        std::vector<Granted> granted;        // in the wishes' order
+        std::vector<SessionRef> replaced;    // links of the same client's older session: to be told
+        std::vector<SessionRef> handed_over; // links of a session that yields: visits go on there
         std::vector<SessionRef> dispossessed; // links of silent ones that lost a name: to be closed
     };
     // Enters a session with its names, all at once or, if every wish is refused, not at all.
@@ -122,6 +124,9 @@ private:
         Identity who;
         std::vector<std::string> names;
         std::shared_ptr<Carriers> carriers;
+        std::string replaces = {}; // while it logs in
+
+        bool supersedes(const Member &other) const; // takes over its names
     };
     struct TextHash {
         using is_transparent = void;
@@ -133,6 +138,7 @@ private:
 
     Member *find_member(SessionRef link);
     Member *find_twin(const Identity &who);
+    Member *find_predecessor(const Claim &claim);
     const Member *find_holder(const std::string &name) const;
     Granted grant(Member &member, const TunnelWish &wish, std::span<const SessionRef> silent,
                   const Policy &policy, Login &login);

@@ -101,6 +101,9 @@ Judgement judge_handshake(std::string_view json, const Policy &policy, Penalties
     out.small_window = offers(*message, "small-window");
     out.short_header = offers(*message, "short-header");
     out.account = offers(*message, "account") && out.who.allowed.size() <= allowed_told_max;
+    out.handover = offers(*message, "handover");
+    if (out.handover)
+        out.replaces = text_or(message->replaces, "");
     out.carriers =
         carriers && policy.settings.max_links_per_session > 1 && !out.who.client_id.empty();
     return {};

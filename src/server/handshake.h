@@ -34,11 +34,13 @@ struct Handshake {
     Identity who;
     std::vector<TunnelWish> wishes;
     std::string joins;         // the session that this link is to join; empty: it begins one
+    std::string replaces;      // the session of the same user that hands over to it; or empty
     bool control = false;      // the client keeps stream 1 open
     bool carriers = false;     // further links may join
     bool small_window = false; // visits begin with little credit
     bool short_header = false; // and with the short form of the stream header
     bool account = false;      // the client wants to know whose token it is
+    bool handover = false;     // a later login may hand this session over
 };
 
 struct Judgement {

@@ -47,6 +47,7 @@ std::vector<const char *> capabilities_of(const Handshake &handshake)
         {handshake.small_window, "small-window"},
         {handshake.short_header, "short-header"},
         {handshake.account, "account"},
+        {handshake.handover, "handover"},
     };
     std::vector<const char *> names;
     for (const auto &row : rows)

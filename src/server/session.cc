@@ -130,6 +130,28 @@ void Session::replace()
     close("the same client has logged in again");
 }
 
+// It says goodbye when its client has heard of the other one; visits that were opened before the
+// names went are on their way there, and it waits for our end of the link.
+void Session::hand_over()
+{
+    wind_down(worker_.settings().drain_timeout);
+    handed_over_ = true;
+    if (!conversation_.has_control())
+        control_ended();
+}
+
+void Session::control_ended()
+{
+    if (handed_over_ && state_ == State::draining)
+        link_.drain(worker_.settings().drain_timeout);
+}
+
+void Session::on_link_drained() noexcept
+{
+    if (handed_over_)
+        close("its client goes on in another session");
+}
+
 void Session::dismiss(const Refusal &why, const std::string &sentence)
 {
     if (!is_logged_in())

@@ -36,7 +36,8 @@ public:
     // Whether anything comes from the client within `timeout`.
     void ask_for_life(Micros timeout, LifeCheck::Answer answer);
 
-    void replace(); // the same client has logged in elsewhere
+    void replace();   // the same client has logged in elsewhere
+    void hand_over(); // its client goes on in another session: visits finish here, none is added
     // The operator, or a token that has ended, ends it: the client is told why.
     void dismiss(const Refusal &why, const std::string &sentence);
     void review();                         // its token may allow less than before
@@ -48,6 +49,7 @@ public:
     // Conversation
     void logged_in(const Identity &who, const std::vector<Granted> &granted);
     void joined(const Identity &who, const std::string &session, size_t links);
+    void control_ended(); // the client has nothing more to say
 
     SessionRef ref() const { return carrier_->ref; }
     const std::shared_ptr<Carrier> &carrier() const { return carrier_; }
@@ -74,6 +76,7 @@ private:
     // Link::Owner
     void on_link_stream(std::unique_ptr<Stream> stream) noexcept override;
     void on_link_goaway() noexcept override;
+    void on_link_drained() noexcept override;
     void on_link_closed(const std::string &reason) noexcept override;
 
     void enter(State next);
@@ -92,6 +95,7 @@ private:
     Micros since_ = 0;
     std::vector<std::unique_ptr<LifeCheck>> life_checks_;
     size_t others_ = 0; // links of the session that were left when this one took no more visits
+    bool handed_over_ = false;
     State state_ = State::greeting;
     Timer timer_; // the login's, then a drain's
     Link link_;

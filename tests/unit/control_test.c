@@ -366,6 +366,7 @@ static void no_field_takes_what_it_is_not(void **state)
         {"handshake", "\"version\":1,\"token\":\"t\"", "tunnels", "array"},
         {"handshake", "\"version\":1,\"token\":\"t\"", "capabilities", "array"},
         {"handshake", "\"version\":1,\"token\":\"t\"", "session_id", "string"},
+        {"handshake", "\"version\":1,\"token\":\"t\"", "replaces", "string"},
         {"handshake_response", "\"x\":1", "success", "boolean"},
         {"handshake_response", "\"success\":true", "session_id", "string"},
         {"handshake_response", "\"success\":true", "server_version", "integer"},
@@ -502,11 +503,13 @@ static void a_handshake_comes_back(void **state)
                           .tunnel_count = 2,
                           .capabilities = capabilities,
                           .capability_count = 2,
-                          .session_id = "sess_1"};
+                          .session_id = "sess_1",
+                          .replaces = "sess_0"};
     tn_control *back = there_and_back(&message);
     assert_string_equal(back->request_id, "r");
     assert_string_equal(back->token, "to\"ken");
     assert_string_equal(back->session_id, "sess_1");
+    assert_string_equal(back->replaces, "sess_0");
     assert_null(back->client_id);
     assert_int_equal(back->tunnel_count, 2);
     assert_string_equal(back->tunnels[0].subdomain, "app");
