@@ -63,6 +63,7 @@ struct OptionExtras {
     uint64_t min = 0;                  // of a count, a size (bytes) or a duration (microseconds)
     uint64_t max = UINT64_MAX;
     bool restart = false; // a change takes effect at the next start, not at a reload
+    bool session = false; // a client's: a change takes another session with the server
 };
 
 struct Option {

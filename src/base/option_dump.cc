@@ -118,7 +118,9 @@ std::string default_config(std::span<const Option> table, const std::string &hea
         if (name.section.empty())
             yaml += "\n";
         enter_section(yaml, section, name.section, "\n");
-        const char *when = option.extras.restart ? " A change needs a restart." : "";
+        const char *when = option.extras.restart   ? " A change needs a restart."
+                           : option.extras.session ? " A change takes another session."
+                                                   : "";
         add_comment(yaml, indent, std::string(option.help) + when);
         if (option.field.kind == OptionKind::items)
             sketch_items(yaml, option);

@@ -24,6 +24,8 @@ public:
 
     explicit Backoff(const Settings &settings) : settings_(settings) {}
 
+    void set(const Settings &settings) { settings_ = settings; } // from the next failure on
+
     // Tries that have failed, and sessions that were short.
     uint64_t failures() const { return failures_; }
 

@@ -6,8 +6,12 @@
 #include "base/log.h"
 #include "net/address.h"
 
+#include <csignal>
 #include <dirent.h>
+#include <poll.h>
 #include <set>
+#include <unistd.h>
+#include <utility>
 
 namespace tunnel {
 namespace {
@@ -26,33 +30,72 @@ size_t count_descriptors()
     return count - 3; // ".", "..", and the folder itself
 }
 
+// Whoever started us on a terminal wants us to end with it.
+bool terminal_is_gone()
+{
+    for (int fd : {STDIN_FILENO, STDERR_FILENO}) {
+        pollfd one = {fd, 0, 0};
+        if (poll(&one, 1, 0) == 1 && (one.revents & (POLLHUP | POLLERR)))
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
-Client::Client(const ClientSettings &settings, ClientId id, bool json)
-    : id_(std::move(id)), status_(loop_, settings, json, [this] { return live_numbers(); }),
-      router_(settings.tunnels),
-      pool_(loop_, settings), visits_{loop_, pool_, router_, settings, {}},
-      mux_pool_(make_mux_pool()), context_{visits_, router_, mux_pool_.get(), id_.text()},
-      supervisor_(context_, make_client_tls(settings), status_,
-                  [this](const Complaint *complaint) { on_ended(complaint); }),
-      shedder_(loop_, settings.memory, supervisor_, pool_),
-      signals_(loop_, {SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
+Client::Client(const ClientConfig &config, ClientSource source, bool json)
+    : source_(std::move(source)), settings_(config.settings),
+      on_terminal_(isatty(STDIN_FILENO) || isatty(STDERR_FILENO)),
+      status_(loop_, settings_, json, [this] { return live_numbers(); }), pool_(loop_, settings_),
+      mux_pool_(make_mux_pool()),
+      shedder_(
+          loop_, settings_.memory, [this](const auto &act) { each_visit(act); }, pool_),
+      signals_(loop_, {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2},
                [this](int signal) { on_signal(signal); }),
       watchdog_(loop_, [this] { prove_life(); })
 {
-    visits_.has_room_for = [this](const LocalTarget &target) {
-        return shedder_.has_room_for(target);
-    };
-    if (status_.wants_visits())
-        visits_.on_done = [this](const VisitRecord &record) { status_.visit(record); };
+    current_ = engage(settings_, std::make_shared<ClientId>(source_.identify(config)),
+                      make_client_tls(settings_));
 }
 
 Client::~Client() = default;
 
+Engagement::Common Client::common()
+{
+    return {loop_, pool_, mux_pool_.get(), status_, static_cast<Supervisor::Owner &>(*this)};
+}
+
+Client::EngagementPtr Client::engage(const ClientSettings &settings,
+                                     std::shared_ptr<const ClientId> id,
+                                     const std::shared_ptr<TlsContext> &tls)
+{
+    auto made = std::make_unique<Engagement>(
+        common(), settings, current_ ? current_->router : Router({}), std::move(id), tls);
+    made->visits.has_room_for = [this](const LocalTarget &target) {
+        return shedder_.has_room_for(target);
+    };
+    describe_visits(*made);
+    return made;
+}
+
+void Client::each_visit(const std::function<void(Visit &)> &act) const
+{
+    current_->supervisor.each_visit(act);
+    for (const EngagementPtr &one : leaving_)
+        one->supervisor.each_visit(act);
+}
+
+void Client::describe_visits(Engagement &engagement)
+{
+    engagement.visits.on_done = {};
+    if (status_.wants_visits())
+        engagement.visits.on_done = [this](const VisitRecord &record) { status_.visit(record); };
+}
+
 int Client::run()
 {
     look_for_local_services();
-    supervisor_.start();
+    current_->supervisor.start();
     notifier_.send("READY=1"); // whether the server is there is another matter: it may come later
     prove_life();
     loop_.run();
@@ -69,13 +112,49 @@ void Client::prove_life()
     watchdog_.start(interval);
 }
 
-void Client::on_ended(const Complaint *complaint)
+// -------------------------------------------------------------------------- engagements
+
+void Client::on_session_stands(Supervisor &supervisor) noexcept
+{
+    if (successor_ && &supervisor == &successor_->supervisor)
+        succeed(std::move(successor_));
+}
+
+void Client::on_supervisor_end(Supervisor &supervisor, const Complaint *complaint) noexcept
+{
+    if (successor_ && &supervisor == &successor_->supervisor)
+        return give_up_successor(*complaint);
+    if (&supervisor != &current_->supervisor)
+        return retire_leaving(supervisor);
+    if (!successor_ || stopping_)
+        return finish(complaint);
+    loop_.retire(std::exchange(current_, std::move(successor_)));
+}
+
+void Client::retire_leaving(const Supervisor &supervisor)
+{
+    for (EngagementPtr &one : leaving_)
+        if (&one->supervisor == &supervisor)
+            loop_.retire(std::move(one));
+    std::erase(leaving_, nullptr);
+    end_if_all_left();
+}
+
+void Client::finish(const Complaint *complaint)
 {
     if (complaint) {
         status_.failed(*complaint);
         exit_ = complaint->exit;
+        loop_.stop();
     }
-    loop_.stop();
+    finished_ = true;
+    end_if_all_left();
+}
+
+void Client::end_if_all_left()
+{
+    if (finished_ && leaving_.empty())
+        loop_.stop();
 }
 
 // Tells a user early that he has mistyped the port, or not started his service. That is no
@@ -83,7 +162,7 @@ void Client::on_ended(const Complaint *complaint)
 void Client::look_for_local_services()
 {
     std::set<LocalTarget> seen;
-    for (const Router::Tunnel &tunnel : router_.tunnels()) {
+    for (const Router::Tunnel &tunnel : current_->router.tunnels()) {
         LocalTarget target = tunnel.target;
         if (!seen.insert(target).second)
             continue;
@@ -101,6 +180,8 @@ void Client::look_for_local_services()
 void Client::on_signal(int signal)
 {
     switch (signal) {
+    case SIGHUP:
+        return on_hangup();
     case SIGUSR1:
         return log_reopen();
     case SIGUSR2:
@@ -118,20 +199,44 @@ void Client::on_stop_signal()
     }
     stopping_ = true;
     notifier_.send("STOPPING=1");
-    if (size_t visits = supervisor_.gauges().visits)
+    if (size_t visits = gauges().visits)
         status_.closing(visits);
-    supervisor_.stop();
+    if (successor_)
+        loop_.retire(std::move(successor_));
+    for (size_t i = leaving_.size(); i > 0; i--)
+        leaving_[i - 1]->supervisor.stop();
+    current_->supervisor.stop();
+}
+
+void Client::on_hangup()
+{
+    if (on_terminal_ && terminal_is_gone())
+        return on_stop_signal();
+    if (!stopping_)
+        reload();
+}
+
+Supervisor::Gauges Client::gauges() const
+{
+    Supervisor::Gauges sum = current_->supervisor.gauges();
+    for (const EngagementPtr &one : leaving_) {
+        const Supervisor::Gauges more = one->supervisor.gauges();
+        sum.visits += more.visits;
+        sum.streams += more.streams;
+        sum.buffered_bytes += more.buffered_bytes;
+    }
+    return sum;
 }
 
 LiveNumbers Client::live_numbers() const
 {
-    Supervisor::Gauges now = supervisor_.gauges();
+    Supervisor::Gauges now = gauges();
     return {now.visits, now.rtt};
 }
 
 void Client::write_gauges()
 {
-    Supervisor::Gauges now = supervisor_.gauges();
+    Supervisor::Gauges now = gauges();
     LocalPool::Stats local = pool_.stats();
     log_info("gauges", {{"descriptors", count_descriptors()},
                         {"sessions", now.links > 0 ? 1 : 0},

@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <config.h>
+#include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <unistd.h>
 
@@ -90,7 +92,7 @@ constexpr const char *head_of_help =
 constexpr const char *foot_of_help =
     "\n"
     "Signals: the first INT or TERM lets open requests finish, the second ends at once;\n"
-    "USR1 reopens the log, USR2 writes the gauges to it.\n"
+    "HUP reads the configuration again, USR1 reopens the log, USR2 writes the gauges to it.\n"
     "Manual: tunnel(1), tunnel.yaml(5)\n";
 
 void print_help(const Command *command)
@@ -149,19 +151,41 @@ void print_warnings(const ClientConfig &config)
         std::cerr << "tunnel: warning: " << warning << "\n";
 }
 
-int run_client(const CommandLine &line, const ClientConfig &config, ClientId id)
+ClientId client_id_of(const ClientSettings &settings)
 {
+    return settings.client_id.empty() ? ClientId::random() : ClientId::given(settings.client_id);
+}
+
+// A token that can be read only once stays what it is. It goes to the server that it was given for.
+void keep_token(const ClientConfig &first, ClientConfig &again)
+{
+    if (again.settings.server_addr == first.settings.server_addr || !again.of_project)
+        again.settings.token = first.settings.token;
+}
+
+// `finish` makes of what was read what was asked for.
+int run_client(const CommandLine &line, const std::function<void(ClientConfig &)> &finish,
+               std::function<ClientId(const ClientConfig &)> identify)
+{
+    const bool read_once = line.has("token-stdin") || getenv("TUNNEL_TOKEN");
+    ClientConfig config = load_client_config(line);
+    finish(config);
     log_open(config.settings.log());
     print_warnings(config);
     require_server_and_token(config.settings);
     raise_descriptor_limit();
     harden_process();
-    return Client(config.settings, std::move(id), line.has("json")).run();
-}
 
-ClientId client_id_of(const ClientSettings &settings)
-{
-    return settings.client_id.empty() ? ClientId::random() : ClientId::given(settings.client_id);
+    CommandLine again = line;
+    again.flags.erase("token-stdin");
+    auto load = [again, finish, read_once, first = config] {
+        ClientConfig next = load_client_config(again);
+        if (read_once)
+            keep_token(first, next);
+        finish(next);
+        return next;
+    };
+    return Client(config, {load, std::move(identify)}, line.has("json")).run();
 }
 
 int run_http(CommandLine &line, const Arguments &arguments)
@@ -172,14 +196,16 @@ int run_http(CommandLine &line, const Arguments &arguments)
     if (!target)
         throw Failure(exit_usage, "\"" + arguments[0] + "\" is no TARGET: 3000 or host:3000");
 
-    ClientConfig config = load_client_config(line);
-    ClientSettings &settings = config.settings;
-    settings.tunnels = {{.name = settings.subdomain,
-                         .subdomain = settings.subdomain,
-                         .local_port = target->port,
-                         .local_host = target->host,
-                         .protocol = TunnelProtocol::http}};
-    return run_client(line, config, client_id_of(settings));
+    auto finish = [target](ClientConfig &config) {
+        ClientSettings &settings = config.settings;
+        settings.tunnels = {{.name = settings.subdomain,
+                             .subdomain = settings.subdomain,
+                             .local_port = target->port,
+                             .local_host = target->host,
+                             .protocol = TunnelProtocol::http}};
+    };
+    return run_client(line, finish,
+                      [](const ClientConfig &config) { return client_id_of(config.settings); });
 }
 
 void select_tunnels(ClientSettings &settings, const Arguments &names)
@@ -200,16 +226,17 @@ int run_start(CommandLine &line, const Arguments &arguments)
 {
     if (line.has("all") && !arguments.empty())
         throw Failure(exit_usage, "tunnel start: names, or --all");
-    ClientConfig config = load_client_config(line);
-    if (config.config_file.empty())
-        throw Failure(exit_no_input, "tunnel start needs a configuration file");
-    select_tunnels(config.settings, arguments);
-    if (config.settings.tunnels.empty())
-        throw Failure(exit_config, config.config_file + ": tunnels: there are none");
-
-    ClientId id = config.settings.client_id.empty() ? ClientId::kept_for(config.config_file)
-                                                    : client_id_of(config.settings);
-    return run_client(line, config, std::move(id));
+    auto finish = [arguments](ClientConfig &config) {
+        if (config.config_file.empty())
+            throw Failure(exit_no_input, "tunnel start needs a configuration file");
+        select_tunnels(config.settings, arguments);
+        if (config.settings.tunnels.empty())
+            throw Failure(exit_config, config.config_file + ": tunnels: there are none");
+    };
+    return run_client(line, finish, [](const ClientConfig &config) {
+        return config.settings.client_id.empty() ? ClientId::kept_for(config.config_file)
+                                                 : client_id_of(config.settings);
+    });
 }
 
 // ------------------------------------------------------------------------------ config

@@ -70,6 +70,11 @@ void Lane::on_dialed(Dialer::Outcome outcome)
 
 void Lane::on_session_online(Session &) noexcept { owner_.on_lane_online(*this); }
 
+void Lane::on_session_tunnel(const TunnelChanges::Told &told) noexcept
+{
+    owner_.on_lane_tunnel(told);
+}
+
 void Lane::on_session_end(Session &session, const SessionEnd &reason) noexcept
 {
     if (&session != session_.get())
@@ -96,6 +101,13 @@ void Lane::cancel()
     if (session_)
         loop().retire(std::move(session_));
     enter(State::idle);
+}
+
+void Lane::hand_over()
+{
+    if (!stands())
+        return cancel();
+    session_->hand_over();
 }
 
 void Lane::leave()

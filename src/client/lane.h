@@ -21,6 +21,7 @@ public:
     class Owner {
     public:
         virtual void on_lane_online(Lane &lane) noexcept = 0;
+        virtual void on_lane_tunnel(const TunnelChanges::Told &) noexcept {}
         // It is idle again: a link has ended, or a try has failed.
         virtual void on_lane_end(Lane &lane, const SessionEnd &end) noexcept = 0;
 
@@ -35,13 +36,19 @@ public:
     // Tries, now or after `delay`. `joins`: the session to join; empty: log in.
     void dial(const std::string &joins);
     void dial_in(Micros delay, const std::string &joins);
-    void cancel(); // whatever is not online is dropped, and nothing is reported of it
-    void leave();  // what is online takes no new visits and ends; the rest is cancelled
+    void cancel();    // whatever is not online is dropped, and nothing is reported of it
+    void hand_over(); // as leave(), where another session has taken over what is online
+    void leave();     // what is online takes no new visits and ends; the rest is cancelled
 
     bool idle() const { return state_ == State::idle; }
     bool stands() const { return session_ && session_->online_since() != 0; } // till its last visit
     bool joins() const { return !joins_.empty(); } // the try, or the link that came of it
-    const Session *session() const { return session_.get(); } // null: none now
+    bool change_tunnels(const std::vector<std::string> &gone) // as Session's
+    {
+        return session_ && session_->change_tunnels(gone);
+    }
+    void set_tls(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); } // from the next try on
+    const Session *session() const { return session_.get(); }                // null: none now
     Micros lifetime() const { return lifetime_; } // of the link that has ended; 0: a failed try
 
     static Backoff::Settings backoff_settings(const ClientSettings &settings);
@@ -56,6 +63,7 @@ private:
     };
 
     void on_session_online(Session &session) noexcept override;
+    void on_session_tunnel(const TunnelChanges::Told &told) noexcept override;
     void on_session_end(Session &session, const SessionEnd &end) noexcept override;
 
     void enter(State next);

@@ -15,17 +15,6 @@ constexpr size_t shown_max = 200; // bytes
 
 std::string text_of(const char *text) { return text ? text : ""; }
 
-tn_tunnel_request request_of(const Router::Tunnel &tunnel)
-{
-    tn_tunnel_request request = {};
-    if (!tunnel.subdomain.empty())
-        request.subdomain = tunnel.subdomain.c_str();
-    request.local_host = tunnel.target.host.c_str();
-    request.local_port = tunnel.target.port;
-    request.protocol = "http";
-    return request;
-}
-
 // Returns false if the answer does not fit the question.
 bool take_statuses(const tn_control &message, Router &router, std::vector<TunnelAnswer> &answers)
 {
@@ -73,7 +62,8 @@ bool accepts(const tn_control &message, const char *capability)
 bool send(ControlChannel &control, tn_control message, const ClientSettings &settings,
           const std::string &client_id)
 {
-    std::vector<const char *> capabilities = {"control", "small-window", "short-header", "account"};
+    std::vector<const char *> capabilities = {"control", "small-window", "short-header", "account",
+                                              "handover"};
     if (settings.connections > 1)
         capabilities.push_back("carriers");
     message.type = TN_CONTROL_HANDSHAKE;
@@ -103,6 +93,7 @@ LoginAnswer read_answer(const tn_control &message)
     answer.control_stays = accepts(message, "control");
     answer.small_window = accepts(message, "small-window");
     answer.carriers = accepts(message, "carriers");
+    answer.handover = accepts(message, "handover");
     return answer;
 }
 
@@ -123,8 +114,19 @@ std::string shown(const char *text)
     return out;
 }
 
+tn_tunnel_request request_of(const Router::Tunnel &tunnel)
+{
+    tn_tunnel_request request = {};
+    if (!tunnel.subdomain.empty())
+        request.subdomain = tunnel.subdomain.c_str();
+    request.local_host = tunnel.target.host.c_str();
+    request.local_port = tunnel.target.port;
+    request.protocol = "http";
+    return request;
+}
+
 bool send_login(ControlChannel &control, const Router &router, const ClientSettings &settings,
-                const std::string &client_id)
+                const std::string &client_id, const std::string &replaces)
 {
     std::vector<tn_tunnel_request> requests;
     for (const Router::Tunnel &tunnel : router.tunnels())
@@ -133,6 +135,8 @@ bool send_login(ControlChannel &control, const Router &router, const ClientSetti
     tn_control message = {};
     message.tunnels = requests.data();
     message.tunnel_count = requests.size();
+    if (!replaces.empty())
+        message.replaces = replaces.c_str();
     return send(control, message, settings, client_id);
 }
 

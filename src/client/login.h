@@ -59,12 +59,17 @@ struct LoginAnswer {
     std::string server_time;    // RFC 3339; empty: not told
     bool control_stays = false; // capability "control": the stream is for later messages too
     bool carriers = false;      // capability "carriers": further links may join the session
+    bool handover = false;      // capability "handover": a later login may take this session over
     bool small_window = false;  // capability "small-window": visits begin with little credit
 };
 
-// Both return false if it does not fit into one message.
+// How a tunnel is asked for; lives as long as `tunnel`.
+tn_tunnel_request request_of(const Router::Tunnel &tunnel);
+
+// Both return false if it does not fit into one message. `replaces`: the session that hands over
+// its names and visitors; or empty.
 bool send_login(ControlChannel &control, const Router &router, const ClientSettings &settings,
-                const std::string &client_id);
+                const std::string &client_id, const std::string &replaces);
 bool send_join(ControlChannel &control, const std::string &session, const ClientSettings &settings,
                const std::string &client_id);
 

@@ -26,6 +26,8 @@ struct TunnelSettings {
     uint64_t local_port;
     std::string local_host;
     TunnelProtocol protocol;
+
+    bool operator==(const TunnelSettings &) const = default;
 };
 
 struct ClientSettings {

@@ -3,6 +3,7 @@
 #include "client/router.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tunnel {
 namespace {
@@ -36,14 +37,35 @@ std::string LocalTarget::text() const
     return (numeric_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-Router::Router(const std::vector<TunnelSettings> &settings)
+Router::Router(const std::vector<TunnelSettings> &settings) { update(settings); }
+
+std::vector<std::string> Router::update(const std::vector<TunnelSettings> &settings)
 {
-    for (const TunnelSettings &one : settings)
-        tunnels_.push_back({.name = one.name,
-                            .subdomain = one.subdomain,
-                            .url = {},
-                            .target = {one.local_host, uint16_t(one.local_port)},
-                            .chosen = !one.subdomain.empty()});
+    std::vector<Tunnel> before = std::exchange(tunnels_, {});
+    for (const TunnelSettings &one : settings) {
+        Tunnel tunnel = {.name = one.name,
+                         .subdomain = one.subdomain,
+                         .url = {},
+                         .target = {one.local_host, uint16_t(one.local_port)},
+                         .chosen = !one.subdomain.empty()};
+        auto old = std::find_if(before.begin(), before.end(), [&](const Tunnel &that) {
+            return that.chosen == tunnel.chosen &&
+                   (tunnel.chosen ? that.subdomain == tunnel.subdomain : that.name == tunnel.name);
+        });
+        if (old != before.end()) {
+            tunnel.subdomain = old->subdomain;
+            tunnel.url = old->url;
+            tunnel.active = old->active;
+            before.erase(old);
+        }
+        tunnels_.push_back(std::move(tunnel));
+    }
+    rebuild();
+    std::vector<std::string> gone;
+    for (const Tunnel &tunnel : before)
+        if (tunnel.active)
+            gone.push_back(tunnel.subdomain);
+    return gone;
 }
 
 bool Router::grant(size_t index, std::string_view subdomain, std::string_view url)
@@ -68,6 +90,22 @@ void Router::refuse(size_t index)
         tunnel.subdomain.clear();
     tunnel.active = false;
     rebuild();
+}
+
+size_t Router::index_of(std::string_view name) const
+{
+    for (size_t i = 0; i < tunnels_.size(); i++)
+        if (tunnels_[i].name == name)
+            return i;
+    return none;
+}
+
+size_t Router::index_of_subdomain(std::string_view subdomain) const
+{
+    for (size_t i = 0; i < tunnels_.size(); i++)
+        if (!subdomain.empty() && tunnels_[i].subdomain == subdomain)
+            return i;
+    return none;
 }
 
 void Router::rebuild()

@@ -38,14 +38,24 @@ public:
     };
 
     explicit Router(const std::vector<TunnelSettings> &settings);
+    Router(const Router &other) : tunnels_(other.tunnels_) { rebuild(); }
+    Router &operator=(const Router &) = delete;
 
     const std::vector<Tunnel> &tunnels() const { return tunnels_; }
+
+    // What the settings want now. A tunnel that stays, by its subdomain or, if the server picks
+    // that, its name, keeps what was granted. Returns the names that are not served any more.
+    std::vector<std::string> update(const std::vector<TunnelSettings> &settings);
 
     // The server's answer for one of tunnels(). Returns false, and changes nothing, if what it
     // sent is no name or no URL that could be shown to anybody.
     bool grant(size_t index, std::string_view subdomain, std::string_view url);
     // A name that the server picked itself is forgotten, so that the next login gets another.
     void refuse(size_t index);
+
+    static constexpr size_t none = SIZE_MAX;
+    size_t index_of(std::string_view name) const;                // or none
+    size_t index_of_subdomain(std::string_view subdomain) const; // or none
 
     // Where the visit of a tunnel goes. The port decides only where no subdomain is named, and
     // then only if it means one tunnel alone. Null: no such tunnel, or it is not active.

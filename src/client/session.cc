@@ -14,7 +14,8 @@ namespace {
 
 const char *name(int state)
 {
-    static constexpr const char *names[] = {"connecting", "login", "online", "leaving", "ending"};
+    static constexpr const char *names[] = {"connecting",  "login",   "online",
+                                            "handed_over", "leaving", "ending"};
     return names[state];
 }
 
@@ -67,7 +68,8 @@ Session::Session(Context &context, Descriptor socket, SslPtr ssl, Micros deadlin
     : context_(context), owner_(owner), joins_(joins),
       login_timer_(context.visits.loop,
                    [this] { end(lost("the server did not answer in time", hop())); }),
-      drain_check_(context.visits.loop, [this] { end_if_drained(); }), control_(*this)
+      drain_check_(context.visits.loop, [this] { end_if_drained(); }), control_(*this),
+      changes_(control_, context.router)
 {
     set_user_timeout(socket.get(), settings().user_timeout);
     login_timer_.start_at(deadline);
@@ -94,9 +96,9 @@ void Session::on_link_open() noexcept
     enter(State::login);
     if (!control_.open(*link_))
         return end(lost("no stream for the login", Hop::protocol));
-    bool sent = joins_.empty()
-                    ? send_login(control_, context_.router, settings(), context_.client_id)
-                    : send_join(control_, joins_, settings(), context_.client_id);
+    bool sent = joins_.empty() ? send_login(control_, context_.router, settings(),
+                                            context_.client_id, context_.replaces)
+                               : send_join(control_, joins_, settings(), context_.client_id);
     if (!sent)
         end({SessionEnd::Why::protocol,
              {},
@@ -135,9 +137,10 @@ void Session::on_control_message(const tn_control &message) noexcept
         return on_server_shutdown(message);
     case TN_CONTROL_PING:
         return answer_ping(message);
-    case TN_CONTROL_PONG:
     case TN_CONTROL_TUNNEL_UPDATE:
-        return; // answers to what we never ask
+        return on_tunnel_update(message);
+    case TN_CONTROL_PONG:
+        return; // an answer to what we never ask
     default:
         return reject_message(message);
     }
@@ -163,6 +166,12 @@ void Session::on_server_shutdown(const tn_control &message)
     log_debug("server shutdown", {{"session", id()}, {"grace_ms", message.grace_period_ms}});
     if (state_ == State::leaving && end_.why == SessionEnd::Why::lost)
         end_.sentence = server_word_; // its GOAWAY overtook this message
+}
+
+void Session::on_tunnel_update(const tn_control &message)
+{
+    if (std::optional<TunnelChanges::Told> told = changes_.take(message))
+        owner_.on_session_tunnel(*told);
 }
 
 void Session::answer_ping(const tn_control &message)
@@ -197,8 +206,9 @@ void Session::on_control_end(const std::string &fault) noexcept
 
 void Session::on_link_stream(std::unique_ptr<Stream> stream) noexcept
 {
-    if (state_ != State::online || visits_.size() >= settings().max_streams)
-        return stream->reset(state_ == State::online ? TN_RST_OVERLOAD : TN_RST_REFUSED);
+    bool open = state_ == State::online || state_ == State::handed_over;
+    if (!open || visits_.size() >= settings().max_streams)
+        return stream->reset(open ? TN_RST_OVERLOAD : TN_RST_REFUSED);
     Visit::Owner &self = *this;
     visits_.push_back(
         std::make_unique<Visit>(context_.visits, std::move(stream), visits_.size(), self));
@@ -238,7 +248,7 @@ void Session::drain()
         end_ = stopped;
     if (state_ == State::connecting || state_ == State::login || settings().drain_timeout == 0)
         end(stopped);
-    if (state_ != State::online)
+    if (state_ != State::online && state_ != State::handed_over)
         return;
     tn_control message = {};
     message.type = TN_CONTROL_SHUTDOWN;
@@ -247,6 +257,22 @@ void Session::drain()
     if (login_.control_stays)
         control_.send(message);
     leave(stopped);
+}
+
+void Session::hand_over()
+{
+    if (state_ != State::online || !login_.handover || !login_.control_stays)
+        return drain();
+    end_ = {SessionEnd::Why::stopped, {}, "handed over", 0};
+    end_known_ = true;
+    enter(State::handed_over);
+    control_.finish();
+    drain_check_.start(settings().drain_timeout);
+}
+
+bool Session::change_tunnels(const std::vector<std::string> &gone)
+{
+    return online() && login_.control_stays && changes_.ask(gone);
 }
 
 // The server takes leave: the sooner we are gone, the sooner we are back.
@@ -269,7 +295,8 @@ void Session::leave(SessionEnd why)
 
 void Session::end_if_drained()
 {
-    if (state_ == State::leaving && visits_.empty() && link_->stats().streams_in == 0)
+    bool drained = visits_.empty() && link_->stats().streams_in == 0;
+    if (state_ == State::handed_over || (state_ == State::leaving && drained))
         end(end_);
 }
 

@@ -8,6 +8,7 @@
 
 #include "client/control_channel.h"
 #include "client/login.h"
+#include "client/tunnel_changes.h"
 #include "client/visit.h"
 
 #include <string>
@@ -20,6 +21,8 @@ public:
     class Owner {
     public:
         virtual void on_session_online(Session &session) noexcept = 0;
+        // The server's word on a tunnel that was asked for later, or that it takes away.
+        virtual void on_session_tunnel(const TunnelChanges::Told &told) noexcept = 0;
         virtual void on_session_end(Session &session, const SessionEnd &end) noexcept = 0; // last
 
     protected:
@@ -31,7 +34,8 @@ public:
         VisitContext &visits;
         Router &router;
         tn_mux_pool *pool;
-        const std::string &client_id;
+        std::string client_id;
+        std::string replaces = {}; // the session that the next login takes over; or empty
     };
 
     // `ssl` null: plain, for loopback. TLS and login must be done by `deadline`. `joins`: the
@@ -44,6 +48,13 @@ public:
 
     // Tells the server, lets open visits finish within the drain timeout, ends.
     void drain();
+    // A session that took this one over stands: what is still on its way here is served, and the
+    // server ends it.
+    void hand_over();
+
+    // Asks the server for each tunnel of the router that is not active, and gives the names in
+    // `gone` back. False: that cannot be said in this session.
+    bool change_tunnels(const std::vector<std::string> &gone);
 
     bool online() const { return state_ == State::online; }
     const std::string &id() const { return login_.session_id; } // the server's name for it
@@ -58,11 +69,12 @@ public:
 
 private:
     enum class State {
-        connecting, // TLS handshake
-        login,      // handshake sent, waiting for the answer
-        online,     // tunnels stand
-        leaving,    // one of us said goodbye: open visits finish, none is added
-        ending,     // the link is being closed
+        connecting,  // TLS handshake
+        login,       // handshake sent, waiting for the answer
+        online,      // tunnels stand
+        handed_over, // our successor stands: until the server has no more for us
+        leaving,     // one of us said goodbye: open visits finish, none is added
+        ending,      // the link is being closed
     };
 
     void on_link_open() noexcept override;
@@ -78,6 +90,7 @@ private:
     void on_login_answer(const tn_control &message);
     void on_server_error(const tn_control &message);
     void on_server_shutdown(const tn_control &message);
+    void on_tunnel_update(const tn_control &message);
     void answer_ping(const tn_control &message);
     void reject_message(const tn_control &message);
     void leave(SessionEnd end);
@@ -102,6 +115,7 @@ private:
     Timer drain_check_;
     std::unique_ptr<Link> link_; // before what lives on its streams
     ControlChannel control_;
+    TunnelChanges changes_;
     std::vector<std::unique_ptr<Visit>> visits_; // each knows its place
 };
 

@@ -16,8 +16,8 @@ constexpr uint64_t least_held = 16 * 1024;
 
 } // namespace
 
-Shedder::Shedder(Loop &loop, uint64_t budget, Supervisor &supervisor, LocalPool &pool)
-    : supervisor_(supervisor), pool_(pool), guard_(loop, budget, *this)
+Shedder::Shedder(Loop &loop, uint64_t budget, EachVisit each_visit, LocalPool &pool)
+    : each_visit_(std::move(each_visit)), pool_(pool), guard_(loop, budget, *this)
 {}
 
 // More than half of what a service holds on average is more than its part: a single one that holds
@@ -31,7 +31,7 @@ bool Shedder::has_room_for(const LocalTarget &target) const
         return false;
     std::set<LocalTarget> targets = {target};
     uint64_t held = 0;
-    supervisor_.each_visit([&](Visit &visit) {
+    each_visit_([&](Visit &visit) {
         targets.insert(visit.target());
         held += visit.target() == target ? visit.held() : 0;
     });
@@ -47,7 +47,7 @@ void Shedder::on_memory_step(MemoryStep step) noexcept
 std::vector<Visit *> Shedder::largest_holders() const
 {
     std::vector<Visit *> holders;
-    supervisor_.each_visit([&](Visit &visit) {
+    each_visit_([&](Visit &visit) {
         if (visit.held() >= least_held)
             holders.push_back(&visit);
     });

@@ -6,14 +6,21 @@
 
 #pragma once
 
-#include "client/supervisor.h"
+#include "client/visit.h"
 #include "flow/memory_guard.h"
+
+#include <functional>
+#include <vector>
 
 namespace tunnel {
 
 class Shedder final : private MemoryGuard::Owner {
 public:
-    Shedder(Loop &loop, uint64_t budget, Supervisor &supervisor, LocalPool &pool);
+    // Shows each visit, of whatever session, to the function that it is given.
+    using EachVisit = std::function<void(const std::function<void(Visit &)> &act)>;
+    Shedder(Loop &loop, uint64_t budget, EachVisit each_visit, LocalPool &pool);
+
+    void set_budget(uint64_t budget) { guard_.set_budget(budget); }
 
     bool has_room_for(const LocalTarget &target) const; // one more visit to it
 
@@ -24,7 +31,7 @@ private:
 
     std::vector<Visit *> largest_holders() const;
 
-    Supervisor &supervisor_;
+    EachVisit each_visit_;
     LocalPool &pool_;
     MemoryGuard guard_;
 };

@@ -55,37 +55,60 @@ void require_what_is_built(const ClientSettings &settings)
                       "fix: leave out --qr and terminal.qr, or build it with libqrencode");
 }
 
+bool log_is_read(const ClientSettings &settings)
+{
+    return settings.log_output != "stderr" || settings.log_format == LogFormat::json ||
+           under_init();
+}
+
+bool person_reads(const ClientSettings &settings)
+{
+    return settings.log_output != "stderr" || !log_is_read(settings);
+}
+
 } // namespace
 
 Status::Status(Loop &loop, const ClientSettings &settings, bool json,
                std::function<LiveNumbers()> live)
-    : settings_(settings), offline_since_(wall_now()), timer_(loop, [this] { on_due(); })
+    : settings_(settings), block_(person_reads(settings) && draws_block(settings, json)),
+      offline_since_(wall_now()), timer_(loop, [this] { on_due(); })
 {
     require_what_is_built(settings);
-    bool log_on_stderr = settings.log_output == "stderr";
-    bool to_log = !log_on_stderr || settings.log_format == LogFormat::json || under_init();
-    bool to_person = !log_on_stderr || !to_log;
-    LogLevel level = settings.log_level;
-    bool shows_visits = level >= (isatty(STDERR_FILENO) ? LogLevel::info : LogLevel::debug);
-    bool several = settings.tunnels.size() > 1, colours = wants_colours(settings.color);
-
     if (json)
         views_.push_back(std::make_unique<JsonView>());
     else if (!isatty(STDOUT_FILENO))
         views_.push_back(std::make_unique<UrlView>());
-    if (to_log)
-        views_.push_back(std::make_unique<LogView>(level >= LogLevel::debug));
-    if (to_person && draws_block(settings, json))
+    if (block_)
         views_.push_back(std::make_unique<TerminalView>(
-            loop, settings.server_addr, TerminalView::Style{level, several, colours, settings.qr},
+            loop, settings.server_addr,
+            TerminalView::Style{settings.log_level, settings.tunnels.size() > 1,
+                                wants_colours(settings.color), settings.qr},
             std::move(live)));
-    else if (to_person)
-        views_.push_back(std::make_unique<LinesView>(
-            LinesView::Style{level, shows_visits, several, colours, settings.qr}));
+    lasting_ = views_.size();
+    add_lines();
     plan();
 }
 
 Status::~Status() = default;
+
+void Status::configure()
+{
+    views_.resize(lasting_);
+    add_lines();
+}
+
+// What writes a line for each event, and knows of none before.
+void Status::add_lines()
+{
+    LogLevel level = settings_.log_level;
+    bool shows_visits = level >= (isatty(STDERR_FILENO) ? LogLevel::info : LogLevel::debug);
+    bool several = settings_.tunnels.size() > 1;
+    if (log_is_read(settings_))
+        views_.push_back(std::make_unique<LogView>(level >= LogLevel::debug));
+    if (person_reads(settings_) && !block_)
+        views_.push_back(std::make_unique<LinesView>(LinesView::Style{
+            level, shows_visits, several, wants_colours(settings_.color), settings_.qr}));
+}
 
 // ------------------------------------------------------------------------------ timing
 

@@ -24,6 +24,8 @@ public:
            std::function<LiveNumbers()> live);
     ~Status();
 
+    void configure(); // the settings have changed; what draws on a terminal stays as it is
+
     void online(const std::string &session_id, const std::string &server);
     void tunnel(size_t index, const Router::Tunnel &tunnel);
     void refused(const Router::Tunnel &tunnel, const TunnelAnswer &answer);
@@ -42,12 +44,15 @@ public:
     void visit(const VisitRecord &record);
 
 private:
+    void add_lines();
     template <class Tell> void tell(Tell &&how);
     void plan();
     void on_due();
 
     const ClientSettings &settings_;
     std::vector<std::unique_ptr<StatusView>> views_;
+    bool block_;             // a terminal is drawn on
+    size_t lasting_;         // of the views: those before the ones of add_lines()
     timespec offline_since_; // while there is no session
     bool online_ = false;
     Timer timer_;

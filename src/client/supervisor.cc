@@ -5,6 +5,7 @@
 #include "base/random.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tunnel {
 namespace {
@@ -24,18 +25,19 @@ LogLevel level_of(const SessionEnd &end)
 } // namespace
 
 Supervisor::Supervisor(Session::Context &context, std::shared_ptr<TlsContext> tls, Status &status,
-                       Ended ended)
-    : context_(context), status_(status), ended_(std::move(ended)),
+                       Owner &owner)
+    : context_(context), tls_(std::move(tls)), status_(status), owner_(&owner),
       backoff_(Lane::backoff_settings(settings()))
 {
     for (uint64_t i = 0; i < settings().connections; i++)
-        lanes_.push_back(std::make_unique<Lane>(context, tls, static_cast<Lane::Owner &>(*this)));
+        lanes_.push_back(std::make_unique<Lane>(context, tls_, static_cast<Lane::Owner &>(*this)));
 }
 
 Supervisor::~Supervisor() = default;
 
-void Supervisor::start()
+void Supervisor::start(bool stood_before)
 {
+    stood_ = stood_before;
     login_ = lanes_.front().get();
     login_->dial({});
 }
@@ -60,6 +62,8 @@ void Supervisor::on_session(Lane &lane)
     joinable_ = session.joinable();
     session_since_ = loop().now();
     stood_ = true;
+    context_.replaces.clear();
+    owner_->on_session_stands(*this);
     status_.online(session_id_, settings().server_addr);
     const auto &tunnels = context_.router.tunnels();
     for (size_t i = 0; i < tunnels.size(); i++)
@@ -68,6 +72,15 @@ void Supervisor::on_session(Lane &lane)
         else
             status_.refused(tunnels[i], session.answers()[i]);
     join_others();
+}
+
+void Supervisor::on_lane_tunnel(const TunnelChanges::Told &told) noexcept
+{
+    const Router::Tunnel &tunnel = context_.router.tunnels()[told.index];
+    if (told.answer.active)
+        status_.tunnel(told.index, tunnel);
+    else
+        status_.refused(tunnel, told.answer);
 }
 
 // Links that still serve the last visits of an older session join when they have ended.
@@ -151,6 +164,14 @@ void Supervisor::stop()
     finish_if_idle();
 }
 
+void Supervisor::hand_over()
+{
+    stopping_ = true;
+    for (const auto &lane : lanes_)
+        lane->hand_over();
+    finish_if_idle();
+}
+
 void Supervisor::finish_if_idle()
 {
     if (std::all_of(lanes_.begin(), lanes_.end(), [](const auto &lane) { return lane->idle(); }))
@@ -159,13 +180,43 @@ void Supervisor::finish_if_idle()
 
 void Supervisor::finish(const Complaint *complaint)
 {
-    if (!ended_)
+    if (!owner_)
         return;
     for (const auto &lane : lanes_)
         lane->cancel();
-    Ended ended = std::move(ended_);
-    ended_ = nullptr;
-    ended(complaint);
+    std::exchange(owner_, nullptr)->on_supervisor_end(*this, complaint);
+}
+
+// ------------------------------------------------------------------------------ change
+
+// A login under way asks for what was wanted before: it is begun again.
+bool Supervisor::change_tunnels(const std::vector<std::string> &gone)
+{
+    if (login_ && login_->session()) {
+        login_->cancel();
+        login_->dial({});
+    }
+    for (const auto &lane : lanes_)
+        if (carries(*lane) && lane->session()->online())
+            return lane->change_tunnels(gone);
+    return true; // the next login says it
+}
+
+void Supervisor::update(const std::shared_ptr<TlsContext> &tls)
+{
+    tls_ = tls;
+    backoff_.set(Lane::backoff_settings(settings()));
+    for (const auto &lane : lanes_) {
+        lane->backoff.set(Lane::backoff_settings(settings()));
+        lane->set_tls(tls);
+    }
+}
+
+bool Supervisor::can_hand_over() const
+{
+    return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto &lane) {
+        return carries(*lane) && lane->session()->login().handover;
+    });
 }
 
 // ------------------------------------------------------------------------------ state

@@ -12,7 +12,6 @@
 #include "client/status.h"
 #include "client/verdict.h"
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,15 +19,38 @@ namespace tunnel {
 
 class Supervisor final : private Lane::Owner {
 public:
-    // `tls` null: plain. `ended` is called once, on the loop's thread; its complaint is null
-    // if we were stopped.
-    using Ended = std::function<void(const Complaint *)>;
+    class Owner {
+    public:
+        virtual void on_session_stands(Supervisor &supervisor) noexcept = 0; // a new one
+        // Once, as the last; `complaint` is null if we were stopped.
+        virtual void on_supervisor_end(Supervisor &supervisor,
+                                       const Complaint *complaint) noexcept = 0;
+
+    protected:
+        ~Owner() = default;
+    };
+
+    // `tls` null: plain.
     Supervisor(Session::Context &context, std::shared_ptr<TlsContext> tls, Status &status,
-               Ended ended);
+               Owner &owner);
     ~Supervisor();
 
-    void start();
-    void stop(); // drains
+    // `stood_before`: what only a first login would give up for is tried again.
+    void start(bool stood_before = false);
+    void stop();      // drains
+    void hand_over(); // as stop(), where another's session has taken over ours
+
+    // The router's tunnels have changed, and those in `gone` are not among them any more. False:
+    // that takes another session.
+    bool change_tunnels(const std::vector<std::string> &gone);
+    // What else the settings say from now on, and how the server is verified from the next try on.
+    void update(const std::shared_ptr<TlsContext> &tls);
+
+    const std::shared_ptr<TlsContext> &tls() const { return tls_; }
+    const std::string &session_id() const { return session_id_; } // of the last one
+    bool can_hand_over() const; // a session stands, and the server knows how
+    bool stands() const;
+    Micros session_since() const { return session_since_; }
 
     // What stands now, on all links.
     struct Gauges {
@@ -43,6 +65,7 @@ public:
 
 private:
     void on_lane_online(Lane &lane) noexcept override;
+    void on_lane_tunnel(const TunnelChanges::Told &told) noexcept override;
     void on_lane_end(Lane &lane, const SessionEnd &end) noexcept override;
 
     void on_session(Lane &lane);
@@ -53,15 +76,15 @@ private:
     void finish_if_idle();
     void finish(const Complaint *complaint);
     bool carries(const Lane &lane) const;
-    bool stands() const;
     std::string refused_tunnel() const;
 
     const ClientSettings &settings() const { return context_.visits.settings; }
     Loop &loop() { return context_.visits.loop; }
 
     Session::Context &context_;
+    std::shared_ptr<TlsContext> tls_;
     Status &status_;
-    Ended ended_;
+    Owner *owner_;    // null: it has heard of our end
     Backoff backoff_; // of logins
     std::vector<std::unique_ptr<Lane>> lanes_;
     Lane *login_ = nullptr; // makes the next session; null while one stands

@@ -7,13 +7,12 @@ import shutil
 import signal
 import socket
 import ssl
-import threading
 import time
 
 from harness import DOMAIN, SLOW, Process, claim, free_port, make_certificate, merged, program, run, wait_until, yaml_of
 from locals import Scripted
 from peer import login, tls_connect
-from visitor import HOST, Visitor, get
+from visitor import HOST, Load, Visitor, get
 
 GOOD = rb'HTTP/1.1 200'
 
@@ -29,41 +28,6 @@ def reload(server, good=True):
     count = len(re.findall(pattern, server.err()))
     server.popen.send_signal(signal.SIGHUP)
     return server.wait_line(pattern, count=count + 1).group(0)
-
-
-class Load:
-    """Visitors who ask without a pause; counts what they got."""
-
-    def __init__(self, server, visitors=4):
-        self.server, self.good, self.bad, self.stop = server, 0, [], False
-        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(visitors)]
-        for thread in self.threads:
-            thread.start()
-
-    def ask(self, index):
-        visitor, count = None, 0
-        while not self.stop:
-            try:
-                visitor = visitor or Visitor(self.server)
-                visitor.send(f'GET /{index}/{count} HTTP/1.1\r\nHost: {HOST}\r\n\r\n'.encode())
-                status = visitor.response().status
-                if status == 200:
-                    self.good += 1
-                else:
-                    self.bad.append(status)
-            except Exception as error:
-                self.bad.append(repr(error))
-                visitor = None
-            count += 1
-            if count % 50 == 0 and visitor:  # a new connection now and then
-                visitor.close()
-                visitor = None
-
-    def end(self):
-        self.stop = True
-        for thread in self.threads:
-            thread.join()
-        assert not self.bad and self.good > 50, (self.good, self.bad[:5], len(self.bad))
 
 
 @claim

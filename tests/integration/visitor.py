@@ -4,6 +4,7 @@
 import ctypes
 import socket
 import struct
+import threading
 import time
 
 import h11
@@ -169,6 +170,41 @@ class Visitor:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Load:
+    """Visitors who ask without a pause; counts what they got."""
+
+    def __init__(self, server, visitors=4):
+        self.server, self.good, self.bad, self.stop = server, 0, [], False
+        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(visitors)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, index):
+        visitor, count = None, 0
+        while not self.stop:
+            try:
+                visitor = visitor or Visitor(self.server)
+                visitor.send(f'GET /{index}/{count} HTTP/1.1\r\nHost: {HOST}\r\n\r\n'.encode())
+                status = visitor.response().status
+                if status == 200:
+                    self.good += 1
+                else:
+                    self.bad.append(status)
+            except Exception as error:
+                self.bad.append(repr(error))
+                visitor = None
+            count += 1
+            if count % 50 == 0 and visitor:  # a new connection now and then
+                visitor.close()
+                visitor = None
+
+    def end(self):
+        self.stop = True
+        for thread in self.threads:
+            thread.join()
+        assert not self.bad and self.good > 50, (self.good, self.bad[:5], len(self.bad))
 
 
 def get(server, path='/', host=HOST, headers='', method='GET', timeout=15):

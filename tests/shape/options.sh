@@ -58,16 +58,20 @@ sketched "$root/etc/tunnel.yaml" > table
 sed -n 's/^\.It Ic tunnels\[\]\.\([a-z_]*\) : .*/\1/p' "$root/man/tunnel.yaml.5" | sort > manual
 equal 'keys of a tunnel: table <, man/tunnel.yaml.5 >' table manual
 
-# What a reload cannot change: the comment in the sample, the sentence in the manual.
-awk '/^[a-z_]+:$/ { section = $1; sub(/:$/, ".", section); next }
-     /^[a-z_]+:/ { section = "" }
-     /^ *#/ { sub(/^ *#/, ""); text = text $0; next }
-     /^ *[a-z_]+: / { key = $1; sub(/:$/, "", key)
-                      if (text ~ /needs a restart/) print section key }
-     { text = "" }' "$root/etc/tunneld.yaml" | sort > table
-awk '/^\.It Ic/ { key = $3 } /^A change needs a restart\.$/ { print key }' "$root/man/tunneld.yaml.5" |
-    sort > manual
-equal 'keys that need a restart: table <, man/tunneld.yaml.5 >' table manual
+# What a change takes: the comment in the sample, the sentence in the manual.
+change() {
+    awk -v words="$2" '/^[a-z_]+:$/ { section = $1; sub(/:$/, ".", section); next }
+         /^[a-z_]+:/ { section = "" }
+         /^ *#/ { sub(/^ *#/, ""); text = text $0; next }
+         /^ *[a-z_]+: / { key = $1; sub(/:$/, "", key)
+                          if (index(text, words)) print section key }
+         { text = "" }' "$root/etc/$1.yaml" | sort > table
+    awk -v words="A change $2." '/^\.It Ic/ { key = $3 } $0 == words { print key }' "$root/man/$1.yaml.5" |
+        sort > manual
+    equal "a change of these keys $2: table <, man/$1.yaml.5 >" table manual
+}
+change tunneld 'needs a restart'
+change tunnel 'takes another session'
 
 # What the table prints as the defaults is read as the defaults, and a dump reads back.
 echo '# nothing' > nothing.yaml
