@@ -14,8 +14,9 @@ namespace tunnel::core {
 constexpr uint32_t grant_fraction = 4; // of the window: how much is granted at once
 constexpr uint32_t pressure_steps = 8; // windows become an eighth, long before the hard limit:
 constexpr uint64_t pressure_part = 4;  // at a quarter of it
-// A stream that began with little gets the protocol's window at the first sign of a reader that keeps up, as
-// long as growth has not used more than this: many small windows fill a link as well as one.
+// A stream that began with little gets the protocol's window at the first sign of a reader that
+// keeps up, as long as growth has not used more than this: many small windows fill a link as well
+// as one.
 constexpr uint64_t eager_budget = 2 << 20;
 
 void credit_init(tn_mux &mux)

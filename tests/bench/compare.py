@@ -355,17 +355,18 @@ def report(run, subject, path):
 # ---------------------------------------------------------------------------------------------- workers
 
 class ManyWorkers(Target):
-    """tunneld with N workers and as many sessions; all processors are theirs."""
+    """tunneld with N workers and as many sessions, or one on as many carriers; all processors are theirs."""
 
-    def __init__(self, rig, workers):
-        super().__init__(rig, f'{workers} workers')
-        self.workers = workers
+    def __init__(self, rig, workers, carriers=1):
+        super().__init__(rig, f'{workers} workers' if carriers == 1 else f'{carriers} carriers')
+        self.workers, self.carriers = workers, carriers
+        self.sessions = workers if carriers == 1 else 1
 
     def start(self, group, port):
         control, _ = self.rig.start_server(group, {'workers': self.workers}, http_port=port)
-        for number in range(self.workers):
-            self.rig.start_client(group, control, self.subdomain(number))
-        for number in range(self.workers):
+        for number in range(self.sessions):
+            self.rig.start_client(group, control, self.subdomain(number), {'connections': self.carriers})
+        for number in range(self.sessions):
             until(lambda host=self.host(number): status_of(port, host=host) == 200, 15, f'{self.name} answer')
 
     @staticmethod
@@ -380,8 +381,8 @@ class ManyWorkers(Target):
 def spread_over_sessions(path, per):
     """wrk that goes round the names of all sessions."""
     def work(run, target):
-        hosts = ', '.join(f'"{target.host(number)}"' for number in range(target.workers))
-        script = run.rig.write(f'spread{target.workers}.lua', WRK_REPORT + f'''
+        hosts = ', '.join(f'"{target.host(number)}"' for number in range(target.sessions))
+        script = run.rig.write(f'spread{target.sessions}.lua', WRK_REPORT + f'''
 local hosts, turn = {{{hosts}}}, 0
 request = function()
     turn = turn % #hosts + 1
@@ -404,6 +405,7 @@ def compare_workers(options):
     with standing(rig):
         rig.start_origin()
         targets = [ManyWorkers(rig, count) for count in counts]
+        targets += [ManyWorkers(rig, count, count) for count in counts if count > 1]
         for target in targets:
             target.stand()
         run = Run(rig, targets, ['small', 'large'], options.rounds, options.seconds)
