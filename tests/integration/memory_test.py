@@ -53,7 +53,7 @@ def slow_visitors_of_one_tunnel_cost_its_own_visitors_and_no_others(box):
     slow, refused = [], []
 
     def pressed():
-        slow.append(slow_download(server))
+        slow.extend(slow_download(server) for _ in range(8))
         answer = get(server, '/ok')
         if answer.status == 503:
             refused.append(answer)
@@ -84,7 +84,7 @@ def slow_visitors_cannot_keep_others_of_their_tunnel_away_for_long(box):
         slow = []
 
         def refused():
-            slow.append(slow_download(server))
+            slow.extend(slow_download(server) for _ in range(8))
             return get(server, '/ok').status == 503
         wait_until(refused, 30, 'its visitors are refused')
         wait_until(lambda: get(server, '/ok').status == 200, 20, 'they are let in again')
