@@ -267,8 +267,8 @@ dist: configure include/config.h.in
 deb:
 	$(q)tests/need package
 	$(q)debian/build build/deb
-check-package: deb
-	$(q)tests/run --jobs 1 $(sort $(wildcard tests/package/*_test.sh))
+check-package:
+	$(q)tests/package/run
 
 clean:
 	rm -rf $(B)

@@ -41,7 +41,7 @@ serve() {
 		>"$work/tunneld.yaml"
 	background tunneld -c "$work/tunneld.yaml" "$@" 2>"$work/tunneld.log"
 	server=$!
-	until_true 10 grep -q kind=http "$work/tunneld.log"
+	until_true 60 grep -q kind=http "$work/tunneld.log"
 	http=$(addr_of http "$work/tunneld.log")
 	control=$(addr_of control "$work/tunneld.log")
 	pin=$(sed -n 's/.*fingerprint=\([^ ]*\).*/\1/p' "$work/tunneld.log")
@@ -53,7 +53,7 @@ publish() {
 	TUNNEL_TOKEN=$3 XDG_STATE_HOME="$work/$1" XDG_CONFIG_HOME="$work/$1" background tunnel http "$2" \
 		--server "$control" --pin "$pin" --subdomain "$1" >"$work/$1.url" 2>"$work/$1.log"
 	client=$!
-	until_true 10 grep -q "//$1\." "$work/$1.url"
+	until_true 60 grep -q "//$1\." "$work/$1.url"
 }
 
 # local_page TEXT: a web service; sets $port.
@@ -63,10 +63,10 @@ local_page() {
 	echo "$1" >"$work/www/index.html"
 	chmod 644 "$work/www/index.html"
 	background python3 -u -m http.server --bind 127.0.0.1 --directory "$work/www" 0 >"$work/www.log" 2>&1
-	until_true 10 grep -q 'port [0-9]' "$work/www.log"
+	until_true 60 grep -q 'port [0-9]' "$work/www.log"
 	port=$(sed -n 's/.*port \([0-9]*\).*/\1/p;q' "$work/www.log")
 }
 
 # get NAME: the page of that tunnel.
-get() { curl -sS --max-time 10 -H "Host: $1.localhost" "http://$http/"; }
-status_of() { curl -sS --max-time 10 -o /dev/null -w '%{http_code}' -H "Host: $1.localhost" "http://$http/"; }
+get() { curl -sS --max-time 60 -H "Host: $1.localhost" "http://$http/"; }
+status_of() { curl -sS --max-time 60 -o /dev/null -w '%{http_code}' -H "Host: $1.localhost" "http://$http/"; }

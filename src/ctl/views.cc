@@ -65,7 +65,8 @@ std::string listening(const json_t *answer)
         text += json_is_true(json_object_get(each, "tls")) ? " TLS   " : "   ";
     }
     if (const json_t *certificate = json_object_get(answer, "certificate"))
-        text += "certificate " + whole(certificate, "days_left") + " d   ";
+        text += "certificate " + whole(certificate, "days_left") + " d   pin " +
+                text_at(certificate, "fingerprint") + "   ";
     return text;
 }
 

@@ -56,6 +56,7 @@ def the_status_counts_what_is_there(box):
     assert {each['kind']: each['addr'] for each in status['listen']} == {'control': control.server.control, 'http': control.server.http}
     text = control.run('status')
     assert 'running' in text and 'clients 1' in text and 'unknown_tunnel 1' in text, text
+    assert f'pin {control.server.box.pin}' in text, text
 
 
 @claim

@@ -27,7 +27,7 @@ code() {
 hash_of() { printf %s "$1" | sha256sum | cut -d' ' -f1; }
 page() { curl -sS --max-time 5 -H 'Host: app.localhost' http://127.0.0.1:8080/; }
 soon() {
-    tries=50
+    tries=300
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || { "$@"; return 1; }
@@ -92,11 +92,12 @@ bad_file() {
     [ $result != 0 ] && grep -q "/etc/tunneld.yaml:$line:" /tmp/start
 }
 claim a_bad_file_fails_to_start_and_is_named_with_the_line bad_file
+listens_at_8080() { ss -Hltn | grep -q 127.0.0.1:8080; }
 taken_port() {
     python3 -c 'import socket, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", 8080)); s.listen(); time.sleep(30)' &
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", 8080)); s.listen(); time.sleep(60)' &
     other=$!
-    sleep 0.5
+    soon listens_at_8080
     service tunneld start >/tmp/start 2>&1
     result=$?
     kill $other
@@ -105,14 +106,35 @@ s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.
 }
 claim a_port_in_use_fails_to_start_and_is_named taken_port
 
-# A page through it, both programs as services.
+# A page through it, by hand: somebody with an account of his own, and the token that the server's operator made.
 mkdir /srv/www
 echo 'a page through the tunnel' >/srv/www/index.html
 python3 -m http.server --bind 127.0.0.1 --directory /srv/www 3000 >/dev/null 2>&1 &
-echo "alice:sha256:$(hash_of the-token)" >>/etc/tunneld/tokens
 service tunneld start >/dev/null 2>&1
-pin=$(openssl x509 -in /var/lib/tunneld/control.crt -outform DER | sha256sum | cut -d' ' -f1)
-printf 'server_addr: 127.0.0.1:9000\ntoken: the-token\ntls: { pin: "sha256:%s" }\ntunnels:\n  - { subdomain: app, local_port: 3000 }\n' \
+pin=$(sed -n 's/.*fingerprint=\([^ ]*\).*/\1/p' /var/log/tunneld.log | tail -n 1)
+token=$(tunnelctl token add alice 2>/tmp/said)
+useradd --create-home somebody
+as_somebody() { runuser -u somebody -- env -C /home/somebody "$@"; }
+claim a_token_is_made_and_listed sh -c 'tunnelctl token list | grep alice'
+wrong_token() { echo "$token" | tr 0-9a-f 1-9a-f0 | as_somebody tunnel login 127.0.0.1:9000 --pin "$pin" --token-stdin; }
+claim another_token_cannot_log_in code 77 wrong_token
+unpinned() { echo "$token" | as_somebody tunnel login 127.0.0.1:9000; }
+claim a_server_that_nobody_vouches_for_is_not_trusted code 77 unpinned
+login() { echo "$token" | as_somebody tunnel login 127.0.0.1:9000 --pin "$pin"; }
+claim it_logs_in login
+claim what_is_stored_is_for_its_user_alone test "$(stat -c '%a %U' /home/somebody/.config/tunnel/credentials)" = '600 somebody'
+as_somebody tunnel 3000 >/tmp/tunnel.out 2>/tmp/tunnel.log &
+url() { grep -o 'http://[^ ]*' /tmp/tunnel.out | head -n 1; }
+has_url() { [ -n "$(url)" ] || { cat /tmp/tunnel.out /tmp/tunnel.log; return 1; }; }
+claim tunnel_3000_says_a_url soon has_url
+url_shows_page() { curl -sS --max-time 5 "$(url)" | grep 'a page through the tunnel'; }
+claim a_page_comes_through_that_url soon url_shows_page
+revoked() { tunnelctl token revoke "$(tunnelctl --json token list | grep -o '"id":"[^"]*"' | cut -d'"' -f4)" && soon sh -c '! pidof tunnel'; }
+claim a_token_that_is_revoked_ends_its_client revoked
+
+# The same, both programs as services.
+echo "alice:sha256:$(hash_of the-token)" >>/etc/tunneld/tokens
+printf 'server_addr: 127.0.0.1:9000\ntoken: the-token\ntls: { pin: "%s" }\ntunnels:\n  - { subdomain: app, local_port: 3000 }\n' \
     "$pin" >/etc/tunnel/app.yaml
 chmod 640 /etc/tunnel/app.yaml
 claim without_a_client_there_is_no_page soon code 0 sh -c 'curl -s -o /dev/null -w "%{http_code}" -H "Host: app.localhost" http://127.0.0.1:8080/ | grep -q 404'
