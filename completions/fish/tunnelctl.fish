@@ -10,6 +10,7 @@ complete -c tunnelctl -s c -l config -r -F -d "The server's configuration"
 complete -c tunnelctl -l socket -r -F -d "The server's control socket"
 complete -c tunnelctl -l token-file -r -F -d 'Instead of auth.token_file'
 complete -c tunnelctl -l json -d 'For programs'
+complete -c tunnelctl -l wait -x -d 'How long the server may be silent'
 complete -c tunnelctl -s h -l help -d 'Print a summary'
 complete -c tunnelctl -s V -l version -d 'Print the version'
 complete -c tunnelctl -n '__fish_seen_subcommand_from status' -l watch -d 'Again and again'

@@ -12,13 +12,15 @@ namespace tunnel {
 namespace {
 
 constexpr char default_file[] = "/etc/tunneld.yaml";
+constexpr Micros patience = 10 * second;
 
-constexpr Flag flags[] = {
+constexpr Flag flag_table[] = {
     {'c', "config", "FILE", "the server's configuration, default /etc/tunneld.yaml"},
     {0, "socket", "PATH", "the server's control socket, instead of admin.socket"},
     {0, "token-file", "FILE", "instead of auth.token_file"},
     {0, "json", nullptr, "for programs: the server's answer as it is"},
     {0, "watch", nullptr, "status: again every 2 seconds"},
+    {0, "wait", "SPAN", "how long the server may be silent, default 10s"},
     {0, "for", "SPAN", "kick: how long the client may not come back"},
     {0, "reason", "TEXT", "kick: what the client is told"},
     {0, "timeout", "SPAN", "drain: after which the rest is cut; default drain_timeout"},
@@ -31,7 +33,8 @@ constexpr Flag flags[] = {
 
 } // namespace
 
-Arguments::Arguments(int argc, char **argv) : line_(parse_command_line(argc, argv, {}, flags)) {}
+Arguments::Arguments(int argc, char **argv) : line_(parse_command_line(argc, argv, {}, flag_table))
+{}
 
 std::string Arguments::value(const char *flag) const
 {
@@ -73,6 +76,8 @@ std::string Arguments::socket() const
     }
 }
 
+Control Arguments::control() const { return {socket(), span("wait").value_or(patience)}; }
+
 ServerSettings Arguments::token_settings() const
 {
     ServerSettings found = has("token-file") ? default_server_settings() : settings();
@@ -81,6 +86,6 @@ ServerSettings Arguments::token_settings() const
     return found;
 }
 
-std::string control_flags_help() { return flags_help(flags, {}); }
+std::string control_flags_help() { return flags_help(flag_table, {}); }
 
 } // namespace tunnel

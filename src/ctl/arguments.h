@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/command_line.h"
+#include "ctl/control.h"
 #include "server/options.h"
 
 #include <optional>
@@ -23,15 +24,18 @@ public:
     std::optional<Micros> span(const char *flag) const;
     bool json() const { return has("json"); }
 
+    // Those that were given, by their long names.
+    const std::map<std::string, std::string> &flags() const { return line_.flags; }
     // What is no flag: the command and its words.
     const std::vector<std::string> &words() const { return line_.arguments; }
     std::string word(size_t i) const { return i < words().size() ? words()[i] : ""; }
 
-    std::string socket() const;            // of the running server
+    Control control() const;               // of the running server
     ServerSettings token_settings() const; // where tokens are kept
 
 private:
     ServerSettings settings() const;
+    std::string socket() const;
 
     CommandLine line_;
 };

@@ -13,6 +13,7 @@ namespace tunnel {
 struct Command {
     const char *name;  // "token add"
     const char *words; // "USER", or "[ID]"; nullptr: none
+    const char *flags; // that it knows, beside those that all know: "for reason"
     const char *help;
     int (*run)(const Arguments &arguments);
 };

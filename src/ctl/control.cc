@@ -17,16 +17,30 @@ namespace {
 
 constexpr size_t answer_max = 256 << 20; // bytes; a hundred thousand tunnels fit
 
-void send_all(const Descriptor &socket, std::string_view bytes)
+// False, with errno.
+bool send_all(const Descriptor &socket, std::string_view bytes)
 {
     while (!bytes.empty()) {
         const ssize_t n = send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            throw Failure(exit_unavailable,
-                          std::string("the server does not listen: ") + strerror(errno));
+            return false;
         bytes.remove_prefix(size_t(n));
+    }
+    return true;
+}
+
+// What to do where nobody, or not everybody, may connect.
+const char *advice(int code)
+{
+    switch (code) {
+    case exit_unavailable:
+        return "; fix: start tunneld, or name its admin.socket by --socket or -c";
+    case exit_no_permission:
+        return "; fix: ask as root, as the server's user, or in that user's group";
+    default:
+        return "";
     }
 }
 
@@ -47,17 +61,36 @@ void send_all(const Descriptor &socket, std::string_view bytes)
         throw Failure(exit_config, "reload refused, everything stays as it was: " + sentence);
     for (const Row &row : rows)
         if (row.status == status)
-            throw Failure(row.code, sentence);
+            throw Failure(row.code, sentence + advice(row.code));
     throw Failure(exit_protocol, sentence);
 }
 
 } // namespace
 
-// Returns the status; what of the body belongs to a refusal comes to `take` like any other.
-unsigned Control::exchange(const std::string &request, const Take &take) const
+Descriptor Control::connect() const
 {
-    const Descriptor socket = connect_local(socket_);
-    send_all(socket, request);
+    try {
+        return connect_local(socket_, patience_);
+    } catch (const Failure &failure) {
+        throw Failure(failure.code(), failure.what() + std::string(advice(failure.code())));
+    }
+}
+
+void Control::fail(int error) const
+{
+    if (error == EAGAIN)
+        throw Failure(exit_temporary, "the server has not answered within " +
+                                          print_duration(patience_) +
+                                          ": it stands still, or has too much to do");
+    throw Failure(exit_unavailable, "the server has closed the connection");
+}
+
+// Returns the status; what of the body belongs to a refusal comes to `take` like any other.
+unsigned Control::exchange(const std::string &request, const Take &take, bool endless) const
+{
+    const Descriptor socket = connect();
+    if (!send_all(socket, request))
+        fail(errno);
     tn_http1_limits limits;
     tn_http1_response_limits(&limits);
     Message message(Message::Kind::response, limits, false);
@@ -70,8 +103,10 @@ unsigned Control::exchange(const std::string &request, const Take &take) const
         if (n <= 0) {
             if (message.source_ended())
                 return status;
-            throw Failure(exit_unavailable, "the server has closed the connection");
+            fail(n < 0 ? errno : 0);
         }
+        if (endless)
+            set_patience(socket, 0);
         std::span<const uint8_t> in(buffer, size_t(n)), bytes;
         for (Message::Found found; (found = message.next(in, bytes)) != Message::Found::more;) {
             if (found == Message::Found::head)
@@ -114,7 +149,7 @@ std::string Control::post(const std::string &path, Json order) const
 
 void Control::follow(const std::string &path, const Take &take) const
 {
-    exchange("GET " + path + " HTTP/1.1\r\nHost: tunneld\r\nConnection: close\r\n\r\n", take);
+    exchange("GET " + path + " HTTP/1.1\r\nHost: tunneld\r\nConnection: close\r\n\r\n", take, true);
 }
 
 Json parse_answer(const std::string &text)

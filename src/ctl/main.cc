@@ -16,6 +16,8 @@ namespace tunnel {
 
 namespace {
 
+constexpr char flags_of_all[] = "config json socket wait";
+
 std::string help()
 {
     std::string text = "tunnelctl - look into a running tunneld, and keep its tokens\n"
@@ -57,11 +59,16 @@ const Command *find(const Arguments &arguments)
 [[noreturn]] void refuse(const Arguments &arguments)
 {
     std::vector<std::string> names;
+    std::string given = arguments.word(0), second;
     for (std::span<const Command> commands : {server_commands(), token_commands()})
-        for (const Command &command : commands)
+        for (const Command &command : commands) {
             names.push_back(command.name);
-    std::string given = arguments.word(0);
-    if (given == "token" || given == "debug")
+            if (names.back().starts_with(given + " "))
+                second += (second.empty() ? "" : ", ") + names.back().substr(given.size() + 1);
+        }
+    if (!second.empty() && arguments.word(1).empty())
+        throw Failure(exit_usage, given + ": expected one of: " + second);
+    if (!second.empty())
         given += " " + arguments.word(1);
     const std::string nearest = nearest_word(given, names);
     throw Failure(exit_usage, "unknown command " + quote_message(given) +
@@ -81,6 +88,15 @@ void check_words(const Command &command, const Arguments &arguments)
         throw Failure(exit_usage, "unexpected argument " + quote_message(arguments.words()[most]));
 }
 
+void check_flags(const Command &command, const Arguments &arguments)
+{
+    const std::string known = std::string(flags_of_all) + " " + command.flags;
+    const auto names = split(known, ' ');
+    for (const auto &[flag, value] : arguments.flags())
+        if (std::find(names.begin(), names.end(), flag) == names.end())
+            throw Failure(exit_usage, "--" + flag + ": means nothing to " + command.name);
+}
+
 int run(const Arguments &arguments)
 {
     if (arguments.has("version") || arguments.word(0) == "version") {
@@ -97,6 +113,7 @@ int run(const Arguments &arguments)
     if (!command)
         refuse(arguments);
     check_words(*command, arguments);
+    check_flags(*command, arguments);
     return command->run(arguments);
 }
 

@@ -22,7 +22,7 @@ using View = std::string (*)(const json_t *answer);
 // Prints what `path` answers: as it is for programs, by `view` for people.
 int show(const Arguments &arguments, const std::string &path, View view)
 {
-    const std::string answer = Control(arguments.socket()).get(path);
+    const std::string answer = arguments.control().get(path);
     std::cout << (arguments.json() ? answer : view(parse_answer(answer).get())) << std::flush;
     return exit_ok;
 }
@@ -37,7 +37,7 @@ void clear_screen()
 int status(const Arguments &arguments)
 {
     while (arguments.has("watch")) {
-        const std::string answer = Control(arguments.socket()).get("/v1/status");
+        const std::string answer = arguments.control().get("/v1/status");
         if (!arguments.json())
             clear_screen();
         std::cout << (arguments.json() ? answer : view_status(parse_answer(answer).get()))
@@ -50,7 +50,7 @@ int status(const Arguments &arguments)
 // Once for a program or a pipe: the rates of the next two seconds.
 int top(const Arguments &arguments)
 {
-    const Control control(arguments.socket());
+    const Control control = arguments.control();
     const bool forever = isatty(STDOUT_FILENO) && !arguments.json();
     Json before = parse_answer(control.get("/v1/tunnels"));
     do {
@@ -84,7 +84,7 @@ int tunnels(const Arguments &arguments)
 int order(const Arguments &arguments, const std::string &path, Json wishes,
           const std::string &sentence)
 {
-    const std::string answer = Control(arguments.socket()).post(path, std::move(wishes));
+    const std::string answer = arguments.control().post(path, std::move(wishes));
     std::cout << (arguments.json() ? answer : sentence + "\n");
     return exit_ok;
 }
@@ -121,7 +121,7 @@ int reload(const Arguments &arguments)
 
 int follow_log(const Arguments &arguments)
 {
-    Control(arguments.socket()).follow("/v1/log/follow", [](std::string_view piece) {
+    arguments.control().follow("/v1/log/follow", [](std::string_view piece) {
         std::cout << piece << std::flush;
         if (!std::cout)
             throw Failure(exit_io, "standard output is closed");
@@ -146,13 +146,13 @@ int log(const Arguments &arguments)
 
 int metrics(const Arguments &arguments)
 {
-    std::cout << Control(arguments.socket()).get("/metrics");
+    std::cout << arguments.control().get("/metrics");
     return exit_ok;
 }
 
 int debug_dump(const Arguments &arguments)
 {
-    const std::string answer = Control(arguments.socket()).get("/v1/debug");
+    const std::string answer = arguments.control().get("/v1/debug");
     if (arguments.json()) {
         std::cout << answer;
         return exit_ok;
@@ -164,16 +164,20 @@ int debug_dump(const Arguments &arguments)
 }
 
 constexpr Command commands[] = {
-    {"status", nullptr, "how the server is", status},
-    {"top", nullptr, "the rates of each tunnel", top},
-    {"clients", "[ID]", "who is connected; one of them in full", clients},
-    {"tunnels", "[HOST]", "which names are served", tunnels},
-    {"kick", "ID", "end a session", kick},
-    {"drain", nullptr, "take nobody new, let the others finish, then end the server", drain},
-    {"reload", nullptr, "read the configuration, certificate and tokens again", reload},
-    {"log", "[LEVEL]", "show or change the log level, or follow the log", log},
-    {"metrics", nullptr, "the metrics in Prometheus' format", metrics},
-    {"debug dump", nullptr, "the whole state, for a report of a bug; no secrets", debug_dump},
+    {"status", nullptr, "watch", "how the server is", status},
+    {"top", nullptr, "", "the rates of each tunnel", top},
+    {"clients", "[ID]", "", "who is connected; one of them in full", clients},
+    {"tunnels", "[HOST]", "", "which names are served", tunnels},
+    {"kick", "ID", "for reason", "end a session", kick},
+    {"drain", nullptr, "timeout",
+     "take nobody new, let the others finish, then end the server", drain},
+    {"reload", nullptr, "", "read the configuration, certificate and tokens again",
+     reload},
+    {"log", "[LEVEL]", "follow", "show or change the log level, or follow the log",
+     log},
+    {"metrics", nullptr, "", "the metrics in Prometheus' format", metrics},
+    {"debug dump", nullptr, "", "the whole state, for a report of a bug; no secrets",
+     debug_dump},
 };
 
 } // namespace

@@ -147,10 +147,12 @@ int rotate(const Arguments &arguments)
 }
 
 constexpr Command commands[] = {
-    {"token add", "USER", "make a token, show it once, keep its hash", add},
-    {"token list", nullptr, "the tokens' ids, users and rights", list},
-    {"token revoke", "ID", "end a token and its sessions", revoke},
-    {"token rotate", "ID", "replace a token by a new one with the same rights", rotate},
+    {"token add", "USER", "token-file subdomains expires",
+     "make a token, show it once, keep its hash", add},
+    {"token list", nullptr, "token-file", "the tokens' ids, users and rights", list},
+    {"token revoke", "ID", "token-file", "end a token and its sessions", revoke},
+    {"token rotate", "ID", "token-file", "replace a token by a new one with the same rights",
+     rotate},
 };
 
 } // namespace

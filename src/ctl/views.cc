@@ -66,7 +66,8 @@ std::string listening(const json_t *answer)
     }
     if (const json_t *certificate = json_object_get(answer, "certificate"))
         text += "certificate " + whole(certificate, "days_left") + " d   pin " +
-                text_at(certificate, "fingerprint") + "   ";
+                text_at(certificate, "fingerprint");
+    text.erase(text.find_last_not_of(' ') + 1);
     return text;
 }
 

@@ -67,7 +67,7 @@ void WebCall::answer(uint16_t status, std::string_view type, std::string_view co
 
 void WebCall::answer_json(uint16_t status, json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
     json_decref(value);
     answer(text ? status : 500, "application/json", text ? std::string(text) + "\n" : "");
     free(text);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <vector>
 
@@ -96,15 +97,23 @@ Descriptor listen_local(const std::string &path, mode_t mode)
     return socket;
 }
 
-Descriptor connect_local(const std::string &path)
+Descriptor connect_local(const std::string &path, Micros patience)
 {
     const sockaddr_un address = address_of(path);
     Descriptor socket = make_socket(0);
+    set_patience(socket, patience);
     if (connects(socket, address))
         return socket;
     const bool forbidden = errno == EACCES || errno == EPERM;
     throw Failure(forbidden ? exit_no_permission : exit_unavailable,
                   path + ": cannot connect: " + strerror(errno));
+}
+
+void set_patience(const Descriptor &socket, Micros patience)
+{
+    const timeval span = {time_t(patience / second), suseconds_t(patience % second)};
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span);
+    setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &span, sizeof span);
 }
 
 } // namespace tunnel

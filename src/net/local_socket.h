@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include "base/clock.h"
 #include "net/handles.h"
 
 #include <string>
@@ -27,7 +28,9 @@ struct LocalPeer {
 // replaced. Throws Failure (exit_unavailable if somebody does listen there, exit_cannot_create).
 Descriptor listen_local(const std::string &path, mode_t mode);
 
-// Blocking. Throws Failure (exit_unavailable, exit_no_permission).
-Descriptor connect_local(const std::string &path);
+// Blocking, but connect, send and recv fail with EAGAIN after `patience`; 0: never. Throws Failure
+// (exit_unavailable, exit_no_permission).
+Descriptor connect_local(const std::string &path, Micros patience = 0);
+void set_patience(const Descriptor &socket, Micros patience);
 
 } // namespace tunnel

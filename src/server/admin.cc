@@ -91,9 +91,10 @@ void Admin::open_metrics(Descriptor port)
 {
     loop_.retire(std::move(metrics_));
     metrics_addr_ = server_.policy().settings.metrics_addr;
+    metrics_at_ = port ? Address::local_of(port.get()).text() : "";
     if (!port)
         return;
-    log_info("listening", {{"kind", "metrics"}, {"addr", Address::local_of(port.get()).text()}});
+    log_info("listening", {{"kind", "metrics"}, {"addr", metrics_at_}});
     metrics_ = std::make_unique<WebServer>(loop_, metrics_routes());
     metrics_->listen(std::move(port));
 }
@@ -173,6 +174,7 @@ ServerFacts Admin::facts() const
     facts.tls = policy.tls != nullptr;
     facts.certificate_left = policy.tls ? double(policy.tls->days_left()) * 86400 : 0;
     facts.draining = server_.is_draining();
+    facts.metrics_addr = metrics_at_;
     facts.per_subdomain = policy.settings.metrics_per_subdomain;
     return facts;
 }

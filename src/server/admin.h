@@ -54,6 +54,7 @@ private:
     Lobby &lobby_;
     Micros started_ = monotonic_now();
     std::string socket_path_, metrics_addr_; // what is open
+    std::string metrics_at_;                 // with the port that the kernel picked
     LogFeed feed_;
     std::unique_ptr<WebServer> socket_, metrics_;
     std::shared_ptr<bool> alive_; // for surveys that come too late

@@ -24,10 +24,9 @@ json_t *text(const std::string &bytes)
     return value ? value : json_string("?"); // what is no UTF-8
 }
 
-json_t *listening(const char *kind, const Address &address, bool tls)
+json_t *listening(const char *kind, const std::string &address, bool tls)
 {
-    return json_pack("{s:s,s:s,s:b}", "kind", kind, "addr", address.text().c_str(), "tls",
-                     int(tls));
+    return json_pack("{s:s,s:s,s:b}", "kind", kind, "addr", address.c_str(), "tls", int(tls));
 }
 
 json_t *rejects(const Survey &survey)
@@ -108,9 +107,11 @@ json_t *report_status(const Survey &survey, const ServerFacts &facts, Levers &se
 {
     const Policy &policy = server.policy();
     json_t *listen = json_array();
-    json_array_append_new(listen,
-                          listening("control", server.control_address(), policy.tls != nullptr));
-    json_array_append_new(listen, listening("http", server.http_address(), false));
+    json_array_append_new(
+        listen, listening("control", server.control_address().text(), policy.tls != nullptr));
+    json_array_append_new(listen, listening("http", server.http_address().text(), false));
+    if (!facts.metrics_addr.empty())
+        json_array_append_new(listen, listening("metrics", facts.metrics_addr, false));
     json_t *status = json_pack(
         "{s:s,s:i,s:s,s:f,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "version", PACKAGE_VERSION,
         "pid", int(getpid()), "state", facts.draining ? "draining" : "running", "up_seconds",

@@ -23,6 +23,7 @@ struct ServerFacts {
     double certificate_left = 0; // seconds, with tls
     bool draining = false;
     bool per_subdomain = false;
+    std::string metrics_addr; // "": the port is not open
 };
 
 constexpr size_t metrics_tunnels_max = 1000; // series for each; the busiest

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import stat
 import subprocess
@@ -243,6 +244,38 @@ def the_socket_is_for_its_group_and_nobody_else(box):
     own = os.getegid()
     assert as_user(65534, 65534) == '403'
     assert as_user(65534, own) == '200' and as_user(65534, 65534, [own]) == '200' and as_user(0, 0) == '200'
+
+
+@claim
+def a_wrong_line_is_told_what_is_wrong_with_it(box):
+    control = Control(box)
+    for words, said in ((('stauts',), 'did you mean "status"'), (('status', 'x'), 'unexpected argument "x"'), (('kick',), 'expected ID'),
+                        (('debug',), 'expected one of: dump'), (('token',), 'expected one of: add, list, revoke, rotate'),
+                        (('status', '--for', '3s'), '--for: means nothing to status'), (('kick', 'x', '--follow'), '--follow: means nothing'),
+                        (('kick', 'x', '--for', '3 parsecs'), '--for: expected a span'), (('log', 'loud'), 'expected error, warn'),
+                        (('drain', '--timeout', 'x'), '--timeout: expected a span'), (('status', '--nix'), 'unknown option "--nix"')):
+        assert said in control.run(*words, code=64), words
+    assert get(control.server).status == 200
+
+
+@claim
+def a_server_that_is_not_there_or_stands_still_is_told(box):
+    control = Control(box)
+    control.server.popen.send_signal(signal.SIGSTOP)
+    for words in (('status',), ('log', '--follow'), ('reload',)):
+        assert 'not answered within 300ms' in control.run(*words, '--wait', '300ms', code=75), words
+    control.server.popen.send_signal(signal.SIGCONT)
+    control.run('status')
+    with subprocess.Popen([program('tunnelctl'), 'log', '--follow', '--wait', '300ms', '--socket', control.path], stdout=subprocess.PIPE) as follower:
+        wait_until(lambda: get(control.server) and select.select([follower.stdout], [], [], 0)[0], 5, 'a line is followed')
+        time.sleep(0.7)  # silence is what a quiet log is made of
+        assert follower.poll() is None
+        control.run('drain')
+        assert follower.wait(10 * SLOW) in (0, 69)
+    assert control.server.wait() == 0
+    for path in (control.path, box.path('none')):
+        control.path = path
+        assert 'fix: start tunneld' in control.run('status', code=69)
 
 
 @claim
