@@ -10,25 +10,36 @@
 
 namespace tunnel::core {
 
-constexpr uint32_t moves_per_insert = 8;
+// Growing by a quarter, an entry costs 9 to 11.4 bytes instead of up to 18; the old array, which
+// stands beside the new one meanwhile, is empty after a thirty-second as many insertions.
+constexpr uint32_t moves_per_insert = 32;
+constexpr uint32_t doubles_below = 64; // small tables grow faster
 
+// The ids of a session are 1, 3, 5 …: multiplied alone they come to stand in clusters, with some
+// multipliers all in one.
 static uint32_t home_of(const StreamTable &table, const TableArray &array, uint32_t id)
 {
-    uint64_t hash = static_cast<uint64_t>(id * table.multiplier) * array.capacity;
-    return static_cast<uint32_t>(hash >> 32);
+    uint32_t hash = id * table.multiplier;
+    hash = (hash ^ hash >> 16) * 0x7feb352d;
+    hash ^= hash >> 15;
+    return static_cast<uint32_t>(static_cast<uint64_t>(hash) * array.capacity >> 32);
+}
+
+static uint32_t after(const TableArray &array, uint32_t index)
+{
+    return index + 1 == array.capacity ? 0 : index + 1;
 }
 
 static uint32_t distance(const StreamTable &table, const TableArray &array, uint32_t index)
 {
     uint32_t home = home_of(table, array, array.entries[index].id);
-    return (index - home) & (array.capacity - 1);
+    return index >= home ? index - home : index + array.capacity - home;
 }
 
 static void put(StreamTable &table, TableArray &array, TableEntry entry)
 {
-    uint32_t mask = array.capacity - 1;
     uint32_t index = home_of(table, array, entry.id);
-    for (uint32_t far = 0; array.entries[index].id; far++, index = (index + 1) & mask) {
+    for (uint32_t far = 0; array.entries[index].id; far++, index = after(array, index)) {
         uint32_t theirs = distance(table, array, index);
         if (theirs >= far)
             continue;
@@ -44,9 +55,8 @@ static uint32_t seek(const StreamTable &table, const TableArray &array, uint32_t
 {
     if (array.count == 0)
         return no_slot;
-    uint32_t mask = array.capacity - 1;
     uint32_t index = home_of(table, array, id);
-    for (uint32_t far = 0; array.entries[index].id; far++, index = (index + 1) & mask) {
+    for (uint32_t far = 0; array.entries[index].id; far++, index = after(array, index)) {
         if (array.entries[index].id == id)
             return index;
         if (distance(table, array, index) < far)
@@ -57,9 +67,8 @@ static uint32_t seek(const StreamTable &table, const TableArray &array, uint32_t
 
 static void erase(const StreamTable &table, TableArray &array, uint32_t index)
 {
-    uint32_t mask = array.capacity - 1;
     for (;;) {
-        uint32_t next = (index + 1) & mask;
+        uint32_t next = after(array, index);
         if (!array.entries[next].id || distance(table, array, next) == 0)
             break;
         array.entries[index] = array.entries[next];
@@ -108,7 +117,12 @@ void table_release(StreamTable &table)
     drop(table, table.now);
 }
 
-static bool enough(uint32_t capacity, uint32_t count) { return count <= capacity - capacity / 4; }
+static bool enough(uint32_t capacity, uint32_t count) { return count <= capacity - capacity / 8; }
+
+static uint32_t larger(uint32_t capacity)
+{
+    return capacity < doubles_below ? capacity * 2 : capacity + capacity / 4;
+}
 
 bool table_reserve(StreamTable &table, uint32_t count)
 {
@@ -116,7 +130,7 @@ bool table_reserve(StreamTable &table, uint32_t count)
         return true;
     uint32_t capacity = table.now.capacity;
     while (!enough(capacity, count))
-        capacity *= 2;
+        capacity = larger(capacity);
     void *memory = pool_alloc(*table.pool, capacity * sizeof(TableEntry), alignof(TableEntry));
     if (!memory)
         return false;

@@ -18,7 +18,7 @@ struct TableEntry {
 
 struct TableArray {
     TableEntry *entries;
-    uint32_t capacity; // a power of two, or 0
+    uint32_t capacity; // 0: no array
     uint32_t count;
 };
 
