@@ -109,10 +109,10 @@ std::string ask(const std::string &question)
 
 std::string ask_hidden(const std::string &question)
 {
-    std::fputs(question.c_str(), stderr);
     std::string line;
     {
-        Silence silence;
+        Silence silence; // first: who answers at once shows and loses nothing
+        std::fputs(question.c_str(), stderr);
         while (silence.wait_for_input() && take_byte(line)) {
         }
     }
