@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: ISC
 # fish completion for tunnel(1)
-set -l commands http start config login logout doctor service version help
+set -l commands http start list status stop config login logout doctor service version help
 complete -c tunnel -f
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a http -d 'Give a web service a public URL'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a start -d 'Start the tunnels of the configuration'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a list -d 'The tunnels of your clients that run'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a status -d 'How your clients that run are'
+complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a stop -d 'Stop a tunnel of a client that runs'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a config -d 'Check, find and print the configuration'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a login -d 'Store a server and the token for it'
 complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a logout -d 'Forget them again'
@@ -14,6 +17,9 @@ complete -c tunnel -n "not __fish_seen_subcommand_from $commands" -a help -d 'Pr
 complete -c tunnel -n '__fish_seen_subcommand_from config' -a 'check path show default'
 complete -c tunnel -n '__fish_seen_subcommand_from service' -a 'install uninstall status'
 complete -c tunnel -n '__fish_seen_subcommand_from help' -a "$commands"
+complete -c tunnel -n '__fish_seen_subcommand_from stop' -a "(tunnel list 2>/dev/null | awk 'NR > 1 { print \$1 }')"
+complete -c tunnel -n '__fish_seen_subcommand_from status' -l watch -d 'Again every 2 seconds'
+complete -c tunnel -n '__fish_seen_subcommand_from list status stop' -l pid -x -d 'This client alone'
 complete -c tunnel -s c -l config -r -F -d 'The configuration'
 complete -c tunnel -n '__fish_seen_subcommand_from start logout' -l all -d 'Every tunnel of the file; every server'
 complete -c tunnel -l port -x -d 'Without a command: the local port'

@@ -44,7 +44,7 @@ bool terminal_is_gone()
 } // namespace
 
 Client::Client(const ClientConfig &config, ClientSource source, bool json)
-    : source_(std::move(source)), settings_(config.settings),
+    : source_(std::move(source)), config_file_(config.config_file), settings_(config.settings),
       on_terminal_(isatty(STDIN_FILENO) || isatty(STDERR_FILENO)),
       status_(loop_, settings_, json, [this] { return live_numbers(); }), pool_(loop_, settings_),
       mux_pool_(make_mux_pool()),
@@ -52,7 +52,7 @@ Client::Client(const ClientConfig &config, ClientSource source, bool json)
           loop_, settings_.memory, [this](const auto &act) { each_visit(act); }, pool_),
       signals_(loop_, {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2},
                [this](int signal) { on_signal(signal); }),
-      watchdog_(loop_, [this] { prove_life(); })
+      door_(loop_, static_cast<DoorOwner &>(*this)), watchdog_(loop_, [this] { prove_life(); })
 {
     current_ = engage(settings_, std::make_shared<ClientId>(source_.identify(config)),
                       make_client_tls(settings_));
@@ -62,7 +62,8 @@ Client::~Client() = default;
 
 Engagement::Common Client::common()
 {
-    return {loop_, pool_, mux_pool_.get(), status_, static_cast<Supervisor::Owner &>(*this)};
+    return {loop_,   pool_,   mux_pool_.get(),
+            status_, counts_, static_cast<Supervisor::Owner &>(*this)};
 }
 
 Client::EngagementPtr Client::engage(const ClientSettings &settings,
@@ -94,6 +95,7 @@ void Client::describe_visits(Engagement &engagement)
 
 int Client::run()
 {
+    door_.open();
     look_for_local_services();
     current_->supervisor.start();
     notifier_.send("READY=1"); // whether the server is there is another matter: it may come later
@@ -215,6 +217,47 @@ void Client::on_hangup()
     if (!stopping_)
         reload();
 }
+
+// -------------------------------------------------------------------------------- door
+
+ClientFacts Client::facts() const
+{
+    ClientFacts facts;
+    const Supervisor &supervisor = current_->supervisor;
+    const bool online = supervisor.stands();
+    facts.state = stopping_ ? "stopping" : online ? "online" : "connecting";
+    facts.config_file = config_file_;
+    facts.up = double(monotonic_now() - started_) / double(second);
+    if (online) {
+        facts.session = supervisor.session_id();
+        facts.online = double(monotonic_now() - supervisor.session_since()) / double(second);
+    }
+    facts.gauges = gauges();
+    facts.local = pool_.stats();
+    facts.descriptors = count_descriptors();
+    return facts;
+}
+
+// It comes back with the next reload or start. A client without tunnels has nothing to do.
+DoorOwner::Stop Client::stop_tunnel(const std::string &name)
+{
+    std::vector<TunnelSettings> &tunnels = current_->settings.tunnels;
+    const size_t place = current_->router.index_of(name);
+    if (place == Router::none)
+        return Stop::none;
+    if (successor_ || stopping_)
+        return Stop::busy;
+    log_info("tunnel stopped", {{"tunnel", name}});
+    if (tunnels.size() == 1) {
+        loop_.post([this] { on_stop_signal(); });
+        return Stop::last;
+    }
+    tunnels.erase(tunnels.begin() + ptrdiff_t(place)); // in the router's order
+    change_tunnels();
+    return Stop::goes_on;
+}
+
+// ------------------------------------------------------------------------------ gauges
 
 Supervisor::Gauges Client::gauges() const
 {

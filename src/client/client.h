@@ -9,6 +9,7 @@
 
 #include "base/process.h"
 #include "client/change.h"
+#include "client/door.h"
 #include "client/engagement.h"
 #include "client/session_parts.h"
 #include "client/shedder.h"
@@ -26,7 +27,7 @@ struct ClientSource {
     std::function<ClientId(const ClientConfig &config)> identify;
 };
 
-class Client final : private Supervisor::Owner {
+class Client final : private Supervisor::Owner, private DoorOwner {
 public:
     // Throws Failure for what no try could mend: a CA file that is none, a malformed pin.
     Client(const ClientConfig &config, ClientSource source, bool json);
@@ -39,6 +40,12 @@ private:
 
     void on_session_stands(Supervisor &supervisor) noexcept override;
     void on_supervisor_end(Supervisor &supervisor, const Complaint *complaint) noexcept override;
+
+    // DoorOwner
+    const Engagement &engagement() const override { return *current_; }
+    ClientFacts facts() const override;
+    const Traffic &counts() const override { return counts_; }
+    Stop stop_tunnel(const std::string &name) override;
 
     void on_signal(int signal);
     void on_hangup();
@@ -70,11 +77,14 @@ private:
     Supervisor::Gauges gauges() const;
 
     ClientSource source_;
+    std::string config_file_;
+    Micros started_ = monotonic_now();
     ClientSettings settings_; // of what all engagements share
     bool on_terminal_;
     Loop loop_;
     Status status_;
     LocalPool pool_;
+    Traffic counts_;
     MuxPoolPtr mux_pool_;
     EngagementPtr current_;
     EngagementPtr successor_;            // null, or takes the place of the current one when it can
@@ -83,6 +93,7 @@ private:
     std::vector<std::unique_ptr<Dialer>> lookers_; // see look_for_local_services()
     Signals signals_;
     Notifier notifier_;
+    Door door_;
     Timer watchdog_;
     int exit_ = exit_ok;
     bool stopping_ = false;

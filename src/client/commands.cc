@@ -7,6 +7,7 @@
 #include "client/client.h"
 #include "client/doctor_command.h"
 #include "client/login_command.h"
+#include "client/look_commands.h"
 #include "client/service.h"
 #include "client/status_json.h"
 #include "client/target.h"
@@ -31,6 +32,8 @@ constexpr Flag flags[] = {
     {0, "no-retry", nullptr, "End at the first failure, instead of trying again."},
     {0, "json", nullptr, "One JSON object per line on standard output."},
     {0, "qr", nullptr, "A QR code of each URL, for the camera of a phone."},
+    {0, "watch", nullptr, "With status: again every 2 seconds."},
+    {0, "pid", "PID", "With list, status, stop: the client with this process id alone."},
     {'q', "quiet", nullptr, "Only warnings and errors."},
     {'v', "verbose", nullptr, "More messages; each request."},
     {'h', "help", nullptr, "This help."},
@@ -57,6 +60,9 @@ constexpr Command commands[] = {
      "Gives the web service at TARGET (3000, host:3000) a public URL.", run_http},
     {"start", "tunnel start [NAME… | --all] [OPTIONS]",
      "Starts the tunnels of the configuration file, or those named.", run_start},
+    {"list", "tunnel list [--json]", "The tunnels of your clients that run.", run_list},
+    {"status", "tunnel status [--watch] [--json]", "How your clients that run are.", run_status},
+    {"stop", "tunnel stop NAME", "Stops a tunnel of a client that runs.", run_stop},
     {"config", "tunnel config check | path | show | default",
      "Checks the configuration; says where it is; prints what is in force, or the defaults.",
      run_config},

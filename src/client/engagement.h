@@ -21,6 +21,7 @@ public:
         LocalPool &pool;
         tn_mux_pool *mux_pool;
         Status &status;
+        Traffic &counts;
         Supervisor::Owner &owner;
     };
 

@@ -362,6 +362,9 @@ void Visit::end(const char *reason)
     asking_.reset();
     if (served || relay_)
         part_from_local();
+    if (context_.counts)
+        context_.counts->add(record_.subdomain, {1, std::string_view(reason) != "ok",
+                                                 record_.bytes_in, record_.bytes_out});
     if (context_.on_done) {
         record_.reason = reason;
         record_.took = context_.loop.now() - started_at_;

@@ -13,6 +13,7 @@
 #include "base/held_memory.h"
 #include "base/recycled.h"
 #include "client/local_pool.h"
+#include "client/traffic.h"
 #include "flow/error_page.h"
 #include "flow/message.h"
 #include "flow/relay.h"
@@ -45,6 +46,7 @@ struct VisitContext {
     const Router &router;
     const ClientSettings &settings;
     std::function<void(const VisitRecord &)> on_done; // empty: nobody asks
+    Traffic *counts = nullptr;                        // null: they are not counted
     // Whether there is memory for one more visit to it; empty: always.
     std::function<bool(const LocalTarget &)> has_room_for = {};
 };

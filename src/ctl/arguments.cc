@@ -76,7 +76,13 @@ std::string Arguments::socket() const
     }
 }
 
-Control Arguments::control() const { return {socket(), span("wait").value_or(patience)}; }
+WebClient Arguments::control() const
+{
+    static constexpr WebPeer server = {
+        "tunneld", "; fix: start tunneld, or name its admin.socket by --socket or -c",
+        "; fix: ask as root, as the server's user, or in that user's group"};
+    return {socket(), server, span("wait").value_or(patience)};
+}
 
 ServerSettings Arguments::token_settings() const
 {

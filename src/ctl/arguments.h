@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/command_line.h"
-#include "ctl/control.h"
+#include "flow/web_client.h"
 #include "server/options.h"
 
 #include <optional>
@@ -30,7 +30,7 @@ public:
     const std::vector<std::string> &words() const { return line_.arguments; }
     std::string word(size_t i) const { return i < words().size() ? words()[i] : ""; }
 
-    Control control() const;               // of the running server
+    WebClient control() const;             // of the running server
     ServerSettings token_settings() const; // where tokens are kept
 
 private:

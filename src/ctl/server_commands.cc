@@ -4,8 +4,8 @@
 
 #include "base/failure.h"
 #include "base/text.h"
-#include "ctl/control.h"
 #include "ctl/views.h"
+#include "flow/web_client.h"
 
 #include <ctime>
 #include <iostream>
@@ -50,7 +50,7 @@ int status(const Arguments &arguments)
 // Once for a program or a pipe: the rates of the next two seconds.
 int top(const Arguments &arguments)
 {
-    const Control control = arguments.control();
+    const WebClient control = arguments.control();
     const bool forever = isatty(STDOUT_FILENO) && !arguments.json();
     Json before = parse_answer(control.get("/v1/tunnels"));
     do {
@@ -169,15 +169,12 @@ constexpr Command commands[] = {
     {"clients", "[ID]", "", "who is connected; one of them in full", clients},
     {"tunnels", "[HOST]", "", "which names are served", tunnels},
     {"kick", "ID", "for reason", "end a session", kick},
-    {"drain", nullptr, "timeout",
-     "take nobody new, let the others finish, then end the server", drain},
-    {"reload", nullptr, "", "read the configuration, certificate and tokens again",
-     reload},
-    {"log", "[LEVEL]", "follow", "show or change the log level, or follow the log",
-     log},
+    {"drain", nullptr, "timeout", "take nobody new, let the others finish, then end the server",
+     drain},
+    {"reload", nullptr, "", "read the configuration, certificate and tokens again", reload},
+    {"log", "[LEVEL]", "follow", "show or change the log level, or follow the log", log},
     {"metrics", nullptr, "", "the metrics in Prometheus' format", metrics},
-    {"debug dump", nullptr, "", "the whole state, for a report of a bug; no secrets",
-     debug_dump},
+    {"debug dump", nullptr, "", "the whole state, for a report of a bug; no secrets", debug_dump},
 };
 
 } // namespace

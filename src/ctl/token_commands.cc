@@ -4,7 +4,7 @@
 
 #include "base/failure.h"
 #include "base/text.h"
-#include "ctl/table.h"
+#include "base/table.h"
 #include "server/token_store.h"
 
 #include <ctime>

@@ -2,8 +2,8 @@
 
 #include "ctl/views.h"
 
-#include "ctl/control.h"
-#include "ctl/table.h"
+#include "flow/web_client.h"
+#include "base/table.h"
 
 #include <algorithm>
 #include <cstdio>

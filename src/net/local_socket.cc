@@ -116,4 +116,9 @@ void set_patience(const Descriptor &socket, Micros patience)
     setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &span, sizeof span);
 }
 
+bool nobody_listens(const std::string &path)
+{
+    return !connects(make_socket(SOCK_NONBLOCK), address_of(path)) && errno == ECONNREFUSED;
+}
+
 } // namespace tunnel

@@ -33,4 +33,7 @@ Descriptor listen_local(const std::string &path, mode_t mode);
 Descriptor connect_local(const std::string &path, Micros patience = 0);
 void set_patience(const Descriptor &socket, Micros patience);
 
+// A socket that its owner has left behind.
+bool nobody_listens(const std::string &path);
+
 } // namespace tunnel

@@ -23,7 +23,7 @@ only() { complain "$(grep -nE "^#include <$1" -r src include | grep -vE "^$2")";
 only event2/  'src/(net|flow)/'
 only openssl/ 'src/net/'
 only tunnel/  '(src/(core|flow|server|client|ctl)|include)/'
-only jansson  'src/(core/control[a-z_]*|flow/web|server/admin[a-z_]*|client/inspector|ctl/[a-z_]*)\.'
+only jansson  'src/(core/control[a-z_]*|flow/web[a-z_]*|server/admin[a-z_]*|client/(inspector|door|look_commands)|ctl/[a-z_]*)\.'
 only yaml     'src/base/yaml[a-z_]*\.'
 only qrencode 'src/client/qr\.'
 

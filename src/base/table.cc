@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 
-#include "ctl/table.h"
+#include "base/table.h"
 
 #include "base/text.h"
 

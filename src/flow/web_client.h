@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 //
-// Asks the running server through its control socket: one question, one connection, and waits
+// Asks a running program through its control socket: one question, one connection, and waits
 // for the answer.
 
 #pragma once
@@ -21,10 +21,18 @@ struct JsonFreer {
 };
 using Json = std::unique_ptr<json_t, JsonFreer>;
 
-class Control {
+// Who is expected there, and what to do about it where nobody, or not everybody, may connect.
+struct WebPeer {
+    const char *name;
+    const char *if_absent = "";
+    const char *if_forbidden = "";
+};
+
+class WebClient {
 public:
-    // `patience`: how long the server may be silent.
-    Control(std::string socket, Micros patience) : socket_(std::move(socket)), patience_(patience)
+    // `patience`: how long it may be silent.
+    WebClient(std::string socket, const WebPeer &peer, Micros patience)
+        : socket_(std::move(socket)), peer_(peer), patience_(patience)
     {}
 
     // The answer's body. Throws Failure: exit_unavailable, exit_no_permission, exit_data for what
@@ -45,6 +53,7 @@ private:
     [[noreturn]] void fail(int error) const;
 
     std::string socket_;
+    WebPeer peer_;
     Micros patience_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 
-#include "ctl/control.h"
+#include "flow/web_client.h"
 
 #include "base/failure.h"
 #include "base/text.h"
@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 namespace tunnel {
 
@@ -31,20 +32,19 @@ bool send_all(const Descriptor &socket, std::string_view bytes)
     return true;
 }
 
-// What to do where nobody, or not everybody, may connect.
-const char *advice(int code)
+const char *advice(const WebPeer &peer, int code)
 {
     switch (code) {
     case exit_unavailable:
-        return "; fix: start tunneld, or name its admin.socket by --socket or -c";
+        return peer.if_absent;
     case exit_no_permission:
-        return "; fix: ask as root, as the server's user, or in that user's group";
+        return peer.if_forbidden;
     default:
         return "";
     }
 }
 
-[[noreturn]] void refuse(unsigned status, const std::string &body)
+[[noreturn]] void refuse(const WebPeer &peer, unsigned status, const std::string &body)
 {
     struct Row {
         unsigned status;
@@ -56,37 +56,37 @@ const char *advice(int code)
     const std::string code = text_at(answer.get(), "error");
     std::string sentence = text_at(answer.get(), "message");
     if (sentence.empty())
-        sentence = "the server answered with status " + std::to_string(status);
+        sentence = "it answered with status " + std::to_string(status);
     if (code == "reload_refused")
         throw Failure(exit_config, "reload refused, everything stays as it was: " + sentence);
     for (const Row &row : rows)
         if (row.status == status)
-            throw Failure(row.code, sentence + advice(row.code));
+            throw Failure(row.code, sentence + advice(peer, row.code));
     throw Failure(exit_protocol, sentence);
 }
 
 } // namespace
 
-Descriptor Control::connect() const
+Descriptor WebClient::connect() const
 {
     try {
         return connect_local(socket_, patience_);
     } catch (const Failure &failure) {
-        throw Failure(failure.code(), failure.what() + std::string(advice(failure.code())));
+        throw Failure(failure.code(), failure.what() + std::string(advice(peer_, failure.code())));
     }
 }
 
-void Control::fail(int error) const
+void WebClient::fail(int error) const
 {
     if (error == EAGAIN)
-        throw Failure(exit_temporary, "the server has not answered within " +
+        throw Failure(exit_temporary, std::string(peer_.name) + " has not answered within " +
                                           print_duration(patience_) +
                                           ": it stands still, or has too much to do");
-    throw Failure(exit_unavailable, "the server has closed the connection");
+    throw Failure(exit_unavailable, std::string(peer_.name) + " has closed the connection");
 }
 
 // Returns the status; what of the body belongs to a refusal comes to `take` like any other.
-unsigned Control::exchange(const std::string &request, const Take &take, bool endless) const
+unsigned WebClient::exchange(const std::string &request, const Take &take, bool endless) const
 {
     const Descriptor socket = connect();
     if (!send_all(socket, request))
@@ -114,7 +114,7 @@ unsigned Control::exchange(const std::string &request, const Take &take, bool en
             else if (found == Message::Found::data)
                 take({reinterpret_cast<const char *>(bytes.data()), bytes.size()});
             else if (found == Message::Found::broken)
-                throw Failure(exit_protocol, "what answers there is no tunneld");
+                throw Failure(exit_protocol, std::string("what answers there is no ") + peer_.name);
             else if (found == Message::Found::end)
                 break;
         }
@@ -122,11 +122,13 @@ unsigned Control::exchange(const std::string &request, const Take &take, bool en
     return status;
 }
 
-std::string Control::ask(const char *method, const std::string &path, const std::string &body) const
+std::string WebClient::ask(const char *method, const std::string &path,
+                           const std::string &body) const
 {
     std::string answer;
     const std::string request = std::string(method) + " " + path +
-                                " HTTP/1.1\r\nHost: tunneld\r\nConnection: close\r\n"
+                                " HTTP/1.1\r\nHost: " + peer_.name +
+                                "\r\nConnection: close\r\n"
                                 "Content-Length: " +
                                 std::to_string(body.size()) + "\r\n\r\n" + body;
     const unsigned status = exchange(request, [&answer](std::string_view piece) {
@@ -135,11 +137,11 @@ std::string Control::ask(const char *method, const std::string &path, const std:
         answer.append(piece);
     });
     if (status < 200 || status > 299)
-        refuse(status, answer);
+        refuse(peer_, status, answer);
     return answer;
 }
 
-std::string Control::post(const std::string &path, Json order) const
+std::string WebClient::post(const std::string &path, Json order) const
 {
     char *text = json_dumps(order.get(), JSON_COMPACT);
     const std::string body = text ? text : "{}";
@@ -147,16 +149,17 @@ std::string Control::post(const std::string &path, Json order) const
     return ask("POST", path, body);
 }
 
-void Control::follow(const std::string &path, const Take &take) const
+void WebClient::follow(const std::string &path, const Take &take) const
 {
-    exchange("GET " + path + " HTTP/1.1\r\nHost: tunneld\r\nConnection: close\r\n\r\n", take, true);
+    exchange("GET " + path + " HTTP/1.1\r\nHost: " + peer_.name + "\r\nConnection: close\r\n\r\n",
+             take, true);
 }
 
 Json parse_answer(const std::string &text)
 {
     Json value(json_loads(text.c_str(), JSON_REJECT_DUPLICATES, nullptr));
     if (!json_is_object(value.get()))
-        throw Failure(exit_protocol, "the server's answer is no JSON");
+        throw Failure(exit_protocol, "the answer is no JSON");
     return value;
 }
 
