@@ -41,6 +41,8 @@ public:
             flush();
         if (text.size() > room_ - size_)
             return *this; // cannot happen: `room` is the sum of the parts
+        if (text.empty())
+            return *this; // of nothing there may be no address
         memcpy(start_ + size_, text.data(), text.size());
         size_ += text.size();
         return *this;
