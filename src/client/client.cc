@@ -274,7 +274,11 @@ Supervisor::Gauges Client::gauges() const
 LiveNumbers Client::live_numbers() const
 {
     Supervisor::Gauges now = gauges();
-    return {now.visits, now.rtt};
+    LiveNumbers live = {now.visits, now.rtt};
+    for (const Router::Tunnel &tunnel : current_->router.tunnels())
+        if (tunnel.active)
+            live.tunnels.push_back({tunnel.url, "http://" + tunnel.target.text()});
+    return live;
 }
 
 void Client::write_gauges()

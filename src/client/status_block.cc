@@ -87,18 +87,17 @@ std::string state_row(const View &view)
     return row.done();
 }
 
-std::string tunnel_row(const View &view, const StatusBlock::Tunnel &tunnel)
+std::string tunnel_row(const View &view, const LiveTunnel &tunnel)
 {
     Row row = labelled(view, "Forwarding");
-    row.text(tunnel.url.empty() ? "none" : tunnel.url,
-             tunnel.url.empty() ? Colour::bad : Colour::link);
+    row.text(tunnel.url, Colour::link);
     row.fits(" -> " + tunnel.leads_to);
     return row.done();
 }
 
 void add_tunnels(const View &view, size_t room, std::vector<std::string> &rows)
 {
-    const auto &tunnels = view.block.tunnels;
+    const auto &tunnels = view.live.tunnels;
     bool all = tunnels.size() <= room;
     size_t shown = all ? tunnels.size() : room - std::min<size_t>(room, 1);
     for (size_t i = 0; i < shown; i++)
@@ -165,7 +164,7 @@ std::vector<std::string> block_rows(const StatusBlock &block, const VisitCounts 
     return rows;
 }
 
-bool fits_in_block(const StatusBlock::Tunnel &tunnel, size_t width)
+bool fits_in_block(const LiveTunnel &tunnel, size_t width)
 {
     return tunnel.url.size() + label_width + 2 < width;
 }

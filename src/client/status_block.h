@@ -26,11 +26,6 @@ struct StatusBlock {
         waiting, // for the next try, or in it
         closing, // asked to stop; requests are in flight
     };
-    struct Tunnel {
-        std::string url; // empty: refused
-        std::string leads_to;
-    };
-
     State state = State::connecting;
     std::string server;
     Micros since = 0;         // it is so, or there has been no session
@@ -38,7 +33,6 @@ struct StatusBlock {
     Micros due = never;       // the next try, or the end of the grace
     uint64_t attempt = 0;
     std::string reason; // why it waits
-    std::vector<Tunnel> tunnels;
     size_t links = 0;
     size_t links_wanted = 0; // below 2: nobody cares
 };
@@ -50,6 +44,6 @@ std::vector<std::string> block_rows(const StatusBlock &block, const VisitCounts 
                                     bool colours);
 
 // Whether the whole of it, to be copied, is in the block.
-bool fits_in_block(const StatusBlock::Tunnel &tunnel, size_t width);
+bool fits_in_block(const LiveTunnel &tunnel, size_t width);
 
 } // namespace tunnel

@@ -34,9 +34,11 @@ TerminalView::TerminalView(Loop &loop, const std::string &server, const Style &s
     log_set_screen(this);
 }
 
+// If it has not finished, the client has not begun: there is nothing to look up.
 TerminalView::~TerminalView()
 {
-    finish();
+    if (!finished_)
+        screen_.erase();
     log_set_screen(nullptr);
 }
 
@@ -55,17 +57,16 @@ void TerminalView::on_online(const std::string &, const std::string &server)
     change();
 }
 
-void TerminalView::on_tunnel(size_t index, const Router::Tunnel &tunnel)
+void TerminalView::on_tunnel(size_t, const Router::Tunnel &tunnel)
 {
-    block_.tunnels.resize(std::max(block_.tunnels.size(), index + 1));
-    StatusBlock::Tunnel &row = block_.tunnels[index];
-    std::string before = std::exchange(row.url, tunnel.url);
-    row.leads_to = "http://" + tunnel.target.text();
-    if (before != tunnel.url && !fits_in_block(row, screen_.size().width))
-        tell(LogLevel::info, tunnel.url + " -> " + row.leads_to);
-    if (before != tunnel.url && style_.qr)
-        show_qr(tunnel.url);
     change();
+    if (!told_urls_.insert(tunnel.url).second)
+        return;
+    LiveTunnel row = {tunnel.url, "http://" + tunnel.target.text()};
+    if (!fits_in_block(row, screen_.size().width))
+        tell(LogLevel::info, row.url + " -> " + row.leads_to);
+    if (style_.qr)
+        show_qr(row.url);
 }
 
 void TerminalView::show_qr(const std::string &url)

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ private:
     uint64_t dropped_ = 0;           // requests that were not
     std::mutex log_mutex_;           // guards log_lines_
     std::vector<std::string> log_lines_;
+    std::set<std::string> told_urls_;
     std::string told_;   // why there is no session, when it was told last
     bool stood_ = false; // there has been a session
     bool finished_ = false;

@@ -13,6 +13,7 @@
 
 #include <ctime>
 #include <string>
+#include <vector>
 
 namespace tunnel {
 
@@ -34,10 +35,16 @@ struct LinkLostEvent {
     const std::string &reason;
 };
 
+struct LiveTunnel {
+    std::string url;
+    std::string leads_to;
+};
+
 // What is not told, but looked up when it is drawn.
 struct LiveNumbers {
-    size_t open = 0; // requests
-    Micros rtt = 0;  // to the server; 0: not known
+    size_t open = 0;                      // requests
+    Micros rtt = 0;                       // to the server; 0: not known
+    std::vector<LiveTunnel> tunnels = {}; // that can be visited, or could while there was a session
 };
 
 class StatusView {

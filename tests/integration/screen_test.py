@@ -79,6 +79,28 @@ def it_follows_the_size_of_the_terminal(box):
 
 
 @claim
+def one_that_cannot_begin_says_why(box):
+    screen = Screen(box, [program('tunnel'), '3000', '-s', 'localhost', '--ca-file', '/nonexistent', '--token', 'x'])
+    assert screen.wait_end() in (66, 78)
+    assert 'tunnel: E_' in screen.text() and '/nonexistent' in screen.text() and 'Status' not in screen.text()
+
+
+@claim
+def it_follows_a_reload(box):
+    server, local = box.server(), Scripted(box)
+    client = box.client(server, {'one': local.port, 'two': local.port})
+    client.stop()
+    screen = Screen(box, [program('tunnel'), 'start', '-c', client.config])
+    screen.wait_text('http://one.tun.test', 'http://two.tun.test')
+    with open(client.config) as file:
+        text = file.read()
+    box.write('tunnel.yaml', text.replace('"one"', '"three"'))
+    screen.popen.send_signal(signal.SIGHUP)
+    screen.wait_text('Forwarding http://three.tun.test', 'Forwarding http://two.tun.test')
+    wait_until(lambda: 'one.tun.test' not in screen.text(), 10, 'what is not any more is not shown')
+
+
+@claim
 def what_was_on_the_terminal_before_stays(box):
     server, local = box.server(), Scripted(box)
     config = tunnel_on_screen(box, server, local.port)

@@ -37,23 +37,29 @@ std::string row_of(const VisitRecord &one, size_t width, bool colours = false)
 
 bool has(const std::string &text, const char *part) { return text.find(part) != text.npos; }
 
-StatusBlock online_block(size_t tunnels = 1)
+StatusBlock online_block()
 {
     StatusBlock block;
     block.state = StatusBlock::State::online;
     block.server = "tunnel.example.com:9000";
     block.since = 10 * second;
-    for (size_t i = 0; i < tunnels; i++)
-        block.tunnels.push_back(
-            {"https://app" + std::to_string(i) + ".example.com", "http://127.0.0.1:3000"});
     return block;
 }
 
+LiveNumbers live_with(size_t tunnels)
+{
+    LiveNumbers live = {2, 23000};
+    for (size_t i = 0; i < tunnels; i++)
+        live.tunnels.push_back(
+            {"https://app" + std::to_string(i) + ".example.com", "http://127.0.0.1:3000"});
+    return live;
+}
+
 std::vector<std::string> rows_of(const StatusBlock &block, ScreenSize size,
-                                 Micros now = 14 * second, LiveNumbers live = {2, 23000})
+                                 Micros now = 14 * second, size_t tunnels = 1)
 {
     VisitCounts counts(10 * second);
-    return block_rows(block, counts, live, now, size, false);
+    return block_rows(block, counts, live_with(tunnels), now, size, false);
 }
 
 std::string all_of(const std::vector<std::string> &rows)
@@ -141,13 +147,13 @@ TEST(the_block_tells_how_it_is)
 
 TEST(the_block_fits_on_every_screen_or_is_not_there)
 {
-    StatusBlock block = online_block(8);
+    StatusBlock block = online_block();
     block.state = StatusBlock::State::waiting;
     block.reason = std::string(500, 'r');
     block.links_wanted = 4;
     for (size_t width = 1; width < 130; width++)
         for (size_t height = 1; height < 20; height++) {
-            auto rows = rows_of(block, {width, height});
+            auto rows = rows_of(block, {width, height}, 14 * second, 8);
             CHECK(rows.size() < height);
             CHECK(rows.empty() == (width < 20 || height < 4));
             for (const std::string &row : rows)
@@ -157,8 +163,8 @@ TEST(the_block_fits_on_every_screen_or_is_not_there)
 
 TEST(tunnels_for_which_there_is_no_room_are_counted)
 {
-    CHECK(has(all_of(rows_of(online_block(8), {80, 24})), "app7"));
-    std::string text = all_of(rows_of(online_block(8), {80, 8}));
+    CHECK(has(all_of(rows_of(online_block(), {80, 24}, 14 * second, 8)), "app7"));
+    std::string text = all_of(rows_of(online_block(), {80, 8}, 14 * second, 8));
     CHECK(has(text, "app3") && !has(text, "app4") && has(text, "and 4 more"));
     CHECK(fits_in_block({"https://a.example.com", ""}, 80));
     CHECK(!fits_in_block({"https://a.example.com", ""}, 30));
