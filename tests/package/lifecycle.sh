@@ -52,6 +52,7 @@ dependencies=$(apt install -s /deb/libtunnel0_*.deb /deb/tunneld_*.deb /deb/tunn
     sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -v tunnel)
 # shellcheck disable=SC2086
 claim what_debian_brings_installs apt install $dependencies
+useradd --create-home somebody
 files >/tmp/before
 claim it_installs install_all
 claim it_runs_once_it_is_installed code 0 service tunneld status
@@ -113,7 +114,6 @@ python3 -m http.server --bind 127.0.0.1 --directory /srv/www 3000 >/dev/null 2>&
 service tunneld start >/dev/null 2>&1
 pin=$(sed -n 's/.*fingerprint=\([^ ]*\).*/\1/p' /var/log/tunneld.log | tail -n 1)
 token=$(tunnelctl token add alice 2>/tmp/said)
-useradd --create-home somebody
 as_somebody() { runuser -u somebody -- env -C /home/somebody "$@"; }
 claim a_token_is_made_and_listed sh -c 'tunnelctl token list | grep alice'
 wrong_token() { echo "$token" | tr 0-9a-f 1-9a-f0 | as_somebody tunnel login 127.0.0.1:9000 --pin "$pin" --token-stdin; }
