@@ -314,7 +314,11 @@ def a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not(box):
     control.server.kill()
     assert os.path.exists(control.path)
     third = box.server({'admin': {'socket': control.path}}, name='third')
-    assert control.json('status')['pid'] == third.pid
+
+    def answers():
+        code, out, _ = box.run([program('tunnelctl'), 'status', '--json', '--socket', control.path])
+        return code == 0 and json.loads(out)['pid'] == third.pid
+    wait_until(answers, 5, 'the third one has the socket')
 
 
 @claim
