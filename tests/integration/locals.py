@@ -182,7 +182,7 @@ class Scripted:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            sock.settimeout(60 * SLOW)
+            sock.settimeout(300 * SLOW)  # a test on a busy machine may hold a request for long
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self.open.add(sock)
