@@ -165,10 +165,11 @@ typedef struct tn_mux_config {
     /* send side */
     uint32_t max_frame;            /* payload bytes; default 262144. Where streams
                                       contend, frame_time_us makes it less */
-    uint32_t contended_frame;      /* the most where streams contend; def. 65536*/
+    uint32_t contended_frame;      /* the most where streams contend; default
+                                      262144, 65536 until the rate is known */
     uint32_t min_frame;            /* default 2048 */
     uint32_t frame_time_us;        /* with several streams ready a frame should
-                                      not take longer on the wire; default 10000*/
+                                      not take longer on the wire; default 1000 */
     uint32_t pending_high;         /* per stream: stop producing; def. 262144 */
     uint32_t pending_low;          /* per stream: TN_MUX_WRITABLE; def. 65536 */
     uint64_t session_pending_high; /* all streams; default 4 MiB */

@@ -74,9 +74,9 @@ void tn_mux_config_init(tn_mux_config *config)
     config->buffered_soft = 16 * mib;
     config->buffered_hard = 64 * mib;
     config->max_frame = 256 * kib;
-    config->contended_frame = 64 * kib;
+    config->contended_frame = 256 * kib;
     config->min_frame = 2 * kib;
-    config->frame_time_us = 10'000;
+    config->frame_time_us = 1'000;
     config->pending_high = 256 * kib;
     config->pending_low = 64 * kib;
     config->session_pending_high = 4 * mib;

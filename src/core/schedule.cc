@@ -12,6 +12,7 @@ namespace tunnel::core {
 constexpr int64_t class_share[priority_classes] = {64, 16, 4, 1};
 constexpr int64_t class_quantum = 16384; // bytes; times the share
 constexpr int weight_default = 16;
+constexpr uint32_t careful_frame = 65536; // bytes, until the rate is known
 constexpr uint64_t rate_interval_us = 100'000;
 
 static bool has_fin(const Stream &stream)
@@ -142,7 +143,7 @@ uint32_t schedule_frame_limit(const Schedule &schedule, const tn_mux_config &con
         return config.max_frame;
     uint32_t most = std::min(config.max_frame, config.contended_frame);
     if (schedule.rate == 0)
-        return most;
+        return std::min(most, careful_frame);
     uint64_t limit = schedule.rate * config.frame_time_us / 1'000'000;
     return static_cast<uint32_t>(
         std::clamp<uint64_t>(limit, std::min(config.min_frame, most), most));
