@@ -3,6 +3,7 @@
 #include "base/byte_queue.h"
 
 #include "base/held_memory.h"
+#include "base/spares.h"
 
 #include <algorithm>
 #include <cstring>
@@ -26,29 +27,6 @@ namespace {
 
 constexpr size_t block_size = 16 * 1024; // bytes, header included
 constexpr size_t small_step = 512;       // smaller blocks are a multiple of this
-
-// Blocks of one size that wait for their next use by this thread.
-template <size_t size, size_t most> struct Spares {
-    void *blocks[most];
-    size_t count = 0;
-    bool closed = false; // the thread is ending
-
-    ~Spares()
-    {
-        closed = true;
-        while (count > 0)
-            ::operator delete(blocks[--count]);
-    }
-
-    void *take() { return count > 0 ? blocks[--count] : ::operator new(size); }
-
-    void give(void *memory)
-    {
-        if (count == most || closed)
-            return ::operator delete(memory);
-        blocks[count++] = memory;
-    }
-};
 
 thread_local Spares<block_size, 16> full_spares;  // 256 KiB
 thread_local Spares<small_step, 64> small_spares; // 32 KiB

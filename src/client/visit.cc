@@ -160,14 +160,7 @@ void Visit::take_request(std::span<const uint8_t> bytes)
 void Visit::take_request_head(size_t size)
 {
     const tn_http1_head &head = request_.head();
-    tn_request_brief request = {};
-    request.head_size = uint32_t(size);
-    request.framing = head.framing;
-    request.is_head = head.is_head;
-    request.is_upgrade = head.is_upgrade;
-    request.is_safe = is_safe(text_of(head.method));
-    request.wants_json = prefers_json(head);
-    expect(request);
+    expect(brief_of(head, size, prefers_json(head)));
 }
 
 // A connection is looked for as soon as it is clear that there is a request.

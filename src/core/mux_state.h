@@ -161,7 +161,7 @@ void mux_break_silence(tn_mux &mux);
 void mux_glitch(tn_mux &mux);
 
 // mux_event.cc
-bool mux_take_event(tn_mux &mux, tn_mux_event &event); // false, and NONE: nothing to report
+bool mux_take_event(tn_mux &mux, tn_mux_event &event); // false: nothing to report
 
 // mux_stream.cc
 Stream *stream_new(tn_mux &mux, bool outbound); // counted in limits and backlog

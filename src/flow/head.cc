@@ -10,9 +10,27 @@
 
 namespace tunnel {
 
+namespace {
+
+// Safe methods (RFC 9110 9.2.1) may be sent again without asking anybody (9.2.2).
 bool is_safe(std::string_view method)
 {
     return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+} // namespace
+
+tn_request_brief brief_of(const tn_http1_head &head, size_t head_size, bool wants_json)
+{
+    tn_request_brief brief = {};
+    brief.head_size = uint32_t(head_size);
+    brief.framing = head.framing;
+    brief.content_length = head.content_length;
+    brief.is_head = head.is_head;
+    brief.is_upgrade = head.is_upgrade;
+    brief.is_safe = is_safe(text_of(head.method));
+    brief.wants_json = wants_json;
+    return brief;
 }
 
 size_t fields_room(const tn_http1_head &head)

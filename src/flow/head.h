@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 #include <tunnel/http1.h>
+#include <tunnel/stream_header.h>
 
 namespace tunnel {
 
@@ -24,8 +25,8 @@ inline std::span<const uint8_t> bytes_of(std::string_view text)
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
 }
 
-// Safe methods (RFC 9110 9.2.1) may be sent again without asking anybody (9.2.2).
-bool is_safe(std::string_view method);
+// What the reader of a request whose head has `head_size` bytes has to know of it.
+tn_request_brief brief_of(const tn_http1_head &head, size_t head_size, bool wants_json);
 
 // Bytes that the fields of `head` take, each on a line of its own.
 size_t fields_room(const tn_http1_head &head);

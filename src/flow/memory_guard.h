@@ -2,9 +2,8 @@
 //
 // Keeps what waits in our queues within limits.memory: follows the ladder, says in the log where
 // we stand, and asks its owner to act. Costs nothing while there is enough: whoever takes memory
-// tells us when a mark is passed. What a busy
-// time has left behind in the allocator goes back to the system when it is over. Lives on one loop;
-// step() may be asked on any thread.
+// tells us when a mark is passed. What a busy time has left behind in the allocator goes back to
+// the system when it is over. Lives on one loop; step() may be asked on any thread.
 
 #pragma once
 

@@ -29,19 +29,6 @@ tn_slice slice_of(std::string_view text)
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
 }
 
-tn_request_brief brief_of(const tn_http1_head &head, size_t head_size, bool json)
-{
-    tn_request_brief brief = {};
-    brief.head_size = uint32_t(head_size);
-    brief.framing = head.framing;
-    brief.content_length = head.content_length;
-    brief.is_head = head.is_head;
-    brief.is_upgrade = head.is_upgrade;
-    brief.is_safe = is_safe(text_of(head.method));
-    brief.wants_json = json;
-    return brief;
-}
-
 } // namespace
 
 Visitor::Visitor(Worker &worker, Descriptor socket, const Address &peer, HeldBytes ahead, Seat seat)
